@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What the arbiter wants done. Effects that touch the kernel run on the worker, one after the other, in the order given,
+// and come back as events; the rest runs at once.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "arbiter/command.h"
+#include "arbiter/ids.h"
+#include "model/access.h"
+#include "model/reason.h"
+#include "model/target_name.h"
+
+namespace p2pd {
+
+// ---- for the kernel, on the worker
+
+// Opens the function through VFIO and keeps it open; answered by TargetOpened.
+struct OpenTarget {
+  Address device;
+  std::uint32_t iommu_group = 0;
+};
+// Answered by TargetClosed.
+struct CloseTarget {
+  Address device;
+};
+
+// Opens group, container and device, puts them and the lease into the fd store, sends the device fd over the lease;
+// the lease is watched from here on. Answered by HoldingOpened; on failure nothing stays open, the lease neither.
+struct OpenHolding {
+  HoldingId holding;
+  Address initiator;
+  std::uint32_t iommu_group = 0;
+  Lease lease;
+};
+// Unmaps everything, takes its fds out of the store, closes them, ends the lease. Answered by HoldingClosed.
+struct CloseHolding {
+  HoldingId holding;
+};
+
+// Both answered by Mapped; on failure the lease (if any) is ended and nothing is mapped.
+struct MapClientMemory {
+  MappingId mapping;
+  HoldingId holding;
+  UniqueFd memfd;
+  Bytes offset;
+  Range<Iova> iova;
+  Access access = Access::read_write;
+  std::optional<Lease> lease;
+};
+struct MapPeer {
+  MappingId mapping;
+  HoldingId holding;
+  Address target;
+  unsigned bar = 0;
+  Bytes offset;
+  Range<Iova> iova;
+  Access access = Access::read_write;
+  std::optional<Lease> lease;
+};
+// Answered by Unmapped; ends the mapping's own lease if it has one.
+struct Unmap {
+  MappingId mapping;
+  HoldingId holding;
+  Range<Iova> iova;
+};
+
+// Answered by DriverChanged.
+struct BindToVfio {
+  RequestId request;
+  Address device;
+  bool force = false;
+};
+struct UnbindFromVfio {
+  RequestId request;
+  Address device;
+  bool force = false;
+};
+
+// ---- at once
+
+struct HoldingGranted {
+  HoldingId holding;
+  std::string backend;
+};
+struct MemoryMapped {
+  MappingId mapping;
+  Iova iova;
+};
+struct PeerMapped {
+  MappingId mapping;
+  Iova cookie;
+  Bytes length;
+};
+using ReplyValue = std::variant<std::monostate, HoldingGranted, MemoryMapped, PeerMapped>;
+
+// The one answer to a request.
+struct Reply {
+  RequestId request;
+  Outcome<ReplyValue> outcome;
+};
+
+// Why a grant goes; on the bus and over the lease these exact words (design §7).
+enum class RevokeReason : std::uint8_t { operator_, disabled, device_gone, device_reset, device_wanted, expired, stopping };
+[[nodiscard]] std::string to_string(RevokeReason reason);
+
+// A notice over the lease and a signal on the object. Best effort: a full queue drops it.
+struct Tell {
+  GrantId grant;
+  enum class What : std::uint8_t { revoking, revoked } what = What::revoking;
+  RevokeReason reason = RevokeReason::operator_;
+  std::chrono::milliseconds grace{0};
+};
+
+// Answered by DeadlinePassed, unless the grant is gone by then.
+struct StartDeadline {
+  GrantId grant;
+  std::chrono::milliseconds after{0};
+};
+
+// What the bus announces: objects that came or went, devices whose targets or offers changed.
+struct Announce {
+  enum class What : std::uint8_t { added, removed, changed };
+  std::variant<HoldingId, MappingId, Address> object;
+  What what = What::changed;
+};
+
+// One structured journal line for every grant, refusal and revocation.
+struct Journal {
+  enum class What : std::uint8_t { granted, refused, ended, revoked, enabled, disabled, offered, withdrawn };
+  What what = What::granted;
+  std::string subject;  // holding/7, mapping/9, a target, a device
+  std::string initiator;
+  std::string target;
+  uid_t uid = 0;
+  pid_t pid = 0;
+  std::string unit;
+  std::string text;
+};
+
+// Everything was given back after StopRequested: leave the loop.
+struct Leave {};
+
+using Effect = std::variant<OpenTarget, CloseTarget, OpenHolding, CloseHolding, MapClientMemory, MapPeer, Unmap, BindToVfio,
+                            UnbindFromVfio, Reply, Tell, StartDeadline, Announce, Journal, Leave>;
+
+}  // namespace p2pd

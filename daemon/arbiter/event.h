@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What happened: results of effects, the world outside, the clock. Together with requests the only input of the arbiter.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "arbiter/command.h"
+#include "arbiter/ids.h"
+#include "model/machine.h"
+#include "model/reason.h"
+
+namespace p2pd {
+
+struct MachineChanged {
+  std::shared_ptr<const Machine> machine;
+};
+
+// The last copy of the client's end is gone, or somebody shut it down.
+struct LeaseEnded {
+  GrantId grant;
+};
+
+struct DeadlinePassed {
+  GrantId grant;
+};
+
+// SIGTERM: give everything back, then leave.
+struct StopRequested {};
+
+// Results of effects.
+struct TargetOpened {
+  Address device;
+  Outcome<void> outcome;
+};
+struct TargetClosed {
+  Address device;
+};
+struct HoldingOpened {
+  HoldingId holding;
+  // What the IOMMU can map: the container's valid IOVA ranges.
+  Outcome<std::vector<Range<Iova>>> outcome;
+};
+struct HoldingClosed {
+  HoldingId holding;
+};
+struct Mapped {
+  MappingId mapping;
+  Outcome<void> outcome;
+};
+struct Unmapped {
+  MappingId mapping;
+  Outcome<void> outcome;
+};
+struct DriverChanged {
+  RequestId request;
+  Address device;
+  Outcome<void> outcome;
+};
+
+using Event = std::variant<Request, MachineChanged, LeaseEnded, DeadlinePassed, StopRequested, TargetOpened, TargetClosed,
+                           HoldingOpened, HoldingClosed, Mapped, Unmapped, DriverChanged>;
+
+}  // namespace p2pd

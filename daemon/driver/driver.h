@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Binding a function to vfio-pci and back, by driver_override; refused while something uses the function.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "model/address.h"
+#include "model/reason.h"
+
+namespace p2pd {
+
+struct DriverPaths {
+  std::filesystem::path sysfs_root = "/sys";
+  std::filesystem::path proc_root = "/proc";
+};
+
+// What uses this function now, one sentence each: mounted or swapped block devices (through md, dm, LVM), interfaces
+// that are up, the boot VGA. Empty = nothing that we can see.
+[[nodiscard]] std::vector<std::string> users_of(const DriverPaths& paths, const Address& address);
+
+// driver_override = vfio-pci, unbind, drivers_probe, verified. On failure the old driver is back.
+[[nodiscard]] Outcome<void> bind_to_vfio(const DriverPaths& paths, const Address& address, bool force);
+
+// Clears the override and lets the kernel find the function's own driver.
+[[nodiscard]] Outcome<void> unbind_from_vfio(const DriverPaths& paths, const Address& address, bool force);
+
+}  // namespace p2pd

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Runs the arbiter's effects that touch kernel, leases and clock; each comes back as an event through `post`.
+// Kernel effects run on one worker thread in the order given; leases are watched on the loop's thread.
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "arbiter/effect.h"
+#include "arbiter/event.h"
+#include "driver/driver.h"
+#include "mapping/vfio.h"
+#include "state/fd_store.h"
+
+namespace p2pd {
+
+class Runner {
+ public:
+  struct Parts {
+    sd_event* loop = nullptr;
+    Vfio* vfio = nullptr;        // used by the worker only
+    FdStore* store = nullptr;    // used by the worker only
+    DriverPaths driver_paths;
+    std::function<void(Event)> post;  // called on the loop's thread only
+    std::function<std::string(const GrantId&)> path_of;  // object path, for notices over the lease
+  };
+  explicit Runner(Parts parts);
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+  // Joins the worker. Everything must have been closed by effects before (or the process is about to end).
+  ~Runner();
+
+  // At start: takes back what the last daemon left in the fd store: unmaps all in every container, ends every lease,
+  // empties the store, closes. Runs before the first effect, on the caller's thread.
+  void take_back_store();
+
+  void run(OpenTarget effect);
+  void run(CloseTarget effect);
+  void run(OpenHolding effect);
+  void run(CloseHolding effect);
+  void run(MapClientMemory effect);
+  void run(MapPeer effect);
+  void run(Unmap effect);
+  void run(BindToVfio effect);
+  void run(UnbindFromVfio effect);
+  void run(const Tell& effect);
+  void run(const StartDeadline& effect);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace p2pd

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Where in an initiator's address space a mapping goes: a pure function over what is valid, reserved and taken.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "model/machine.h"
+#include "model/reason.h"
+#include "model/units.h"
+
+namespace p2pd {
+
+// Addresses that must never be handed out: reserved regions of the group, and every bridge window above or beside the
+// initiator (with ACS redirect off such an address is switched to a peer and never reaches the IOMMU: design §8).
+[[nodiscard]] std::vector<Range<Iova>> forbidden_iovas(const Machine& machine, const Function& initiator);
+
+// The address space of one holding.
+class IovaSpace {
+ public:
+  IovaSpace() = default;
+  // `valid`: the container's IOVA ranges. `address_bits`: how far the initiator reaches, 1..64.
+  IovaSpace(std::vector<Range<Iova>> valid, std::vector<Range<Iova>> forbidden, unsigned address_bits);
+
+  // Takes a free range, aligned to its own size rounded up to a power of two but at most 1 GiB, so that the IOMMU can
+  // use large pages. Keeps clear of low addresses and of user-address and RAM ranges where it can.
+  [[nodiscard]] Outcome<Range<Iova>> take(Bytes length);
+  // Takes exactly this range: a cookie that the caller fixed, or the bus address of a switch route
+  // (`ignore_windows`: a bus address lies in a bridge window by nature).
+  [[nodiscard]] Outcome<Range<Iova>> take_at(Range<Iova> range, bool ignore_windows);
+  void give_back(Range<Iova> range);
+
+  [[nodiscard]] const std::vector<Range<Iova>>& taken() const { return taken_; }
+
+ private:
+  std::vector<Range<Iova>> valid_;      // sorted, reach applied
+  std::vector<Range<Iova>> forbidden_;  // sorted
+  std::vector<Range<Iova>> taken_;      // sorted
+};
+
+}  // namespace p2pd

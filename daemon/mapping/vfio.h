@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The seam to the kernel's VFIO: open a function in an address space of its own, map, unmap, unmap all. Real: type1.
+// In bus tests: a fake that checks the same invariants.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/access.h"
+#include "model/address.h"
+#include "model/reason.h"
+#include "model/unique_fd.h"
+#include "model/units.h"
+
+namespace p2pd {
+
+// CPU mapping of memory or of a BAR; unmapped when it goes.
+class CpuMapping {
+ public:
+  CpuMapping() = default;
+  CpuMapping(void* begin, std::size_t length) : begin_(begin), length_(length) {}
+  CpuMapping(CpuMapping&& other) noexcept;
+  CpuMapping& operator=(CpuMapping&& other) noexcept;
+  CpuMapping(const CpuMapping&) = delete;
+  CpuMapping& operator=(const CpuMapping&) = delete;
+  ~CpuMapping();
+
+  [[nodiscard]] std::byte* data() const { return static_cast<std::byte*>(begin_); }
+  [[nodiscard]] std::size_t size() const { return length_; }
+
+ private:
+  void* begin_ = nullptr;
+  std::size_t length_ = 0;
+};
+
+// One function opened through VFIO, alone in its address space. Used by the worker only.
+// Destruction closes the fds and unmaps NOTHING in the IOMMU when somebody else keeps the device fd (it pins group and
+// container): call unmap_all() first.
+class OpenedFunction {
+ public:
+  virtual ~OpenedFunction() = default;
+
+  // `memory` must stay mapped in this process until the unmap.
+  [[nodiscard]] virtual Outcome<void> map(Range<Iova> iova, std::byte* memory, Access access) = 0;
+  [[nodiscard]] virtual Outcome<void> unmap(Range<Iova> iova) = 0;
+  [[nodiscard]] virtual Outcome<void> unmap_all() = 0;
+
+  // CPU mapping of a page-aligned part of a BAR; NotSupported when VFIO does not let it be mapped.
+  [[nodiscard]] virtual Outcome<CpuMapping> map_bar(unsigned bar, Bytes offset, Bytes length) = 0;
+
+  [[nodiscard]] virtual std::vector<Range<Iova>> valid_iovas() const = 0;
+  [[nodiscard]] virtual int device_fd() const = 0;
+  // What must survive the daemon: container, group, device, each with a short suffix for its name ("c", "g", "d").
+  struct Keep {
+    int fd;
+    char suffix;
+  };
+  [[nodiscard]] virtual std::vector<Keep> fds_to_keep() const = 0;
+};
+
+class Vfio {
+ public:
+  virtual ~Vfio() = default;
+  [[nodiscard]] virtual std::string name() const = 0;  // "vfio-type1"
+  // Nothing when it can work on this machine; else why not and what to do.
+  [[nodiscard]] virtual Outcome<void> probe() const = 0;
+  [[nodiscard]] virtual Outcome<std::unique_ptr<OpenedFunction>> open(const Address& address, std::uint32_t iommu_group) = 0;
+  // A container that the last daemon left in the fd store: unmaps everything in it.
+  [[nodiscard]] virtual Outcome<void> unmap_all_in(int container_fd) = 0;
+};
+
+}  // namespace p2pd

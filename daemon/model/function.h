@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// One PCI function as a value: what sources read, what rules judge. No field is guessed: what was not read is empty.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/address.h"
+#include "model/units.h"
+
+namespace p2pd {
+
+struct Bar {
+  std::uint8_t index = 0;                 // 0..5
+  std::optional<CpuAddress> cpu_address;  // sysfs `resource`; a dump does not tell
+  std::optional<BusAddress> bus_address;  // the BAR register
+  Bytes size;                             // 0 = not known (a dump that has no sizes)
+  bool is_memory = true;                  // else I/O ports
+  bool is_64bit = false;
+  bool is_prefetchable = false;
+  bool is_assigned = false;  // has an address that the hardware decodes once enabled
+
+  bool operator==(const Bar&) const = default;
+};
+
+// PCIe Device/Port Type, PCIe 6.0 §7.5.3.2; conventional functions have none.
+enum class PortType : std::uint8_t {
+  conventional,
+  endpoint,
+  legacy_endpoint,
+  root_port,
+  switch_upstream,
+  switch_downstream,
+  pcie_to_pci_bridge,
+  pci_to_pcie_bridge,
+  root_complex_endpoint,
+  root_complex_event_collector,
+  unknown,  // the capability list could not be read
+};
+
+// Access Control Services, PCIe 6.0 §7.7.11. Bits of the capability and the control word.
+struct Acs {
+  enum Bit : std::uint16_t {
+    source_validation = 0x01,
+    translation_blocking = 0x02,
+    request_redirect = 0x04,
+    completion_redirect = 0x08,
+    upstream_forwarding = 0x10,
+    egress_control = 0x20,
+    direct_translated = 0x40,
+  };
+  // unknown: extended config space could not be read (no CAP_SYS_ADMIN, a dump of 64 bytes). Never "absent".
+  enum class State : std::uint8_t { unknown, absent, present };
+
+  State state = State::unknown;
+  std::uint16_t capability = 0;
+  std::uint16_t control = 0;
+
+  bool operator==(const Acs&) const = default;
+  // What p2pdma calls a redirect: p2pdma.c pci_bridge_has_acs_redir().
+  [[nodiscard]] bool redirects() const {
+    return state == State::present && (control & (request_redirect | completion_redirect | egress_control)) != 0;
+  }
+};
+
+struct Link {
+  // Transfer rate in MT/s (2500, 5000, 8000 …) and lanes; 0 = not known or no link.
+  std::uint32_t speed_mts = 0;
+  std::uint8_t width = 0;
+  std::uint32_t max_speed_mts = 0;
+  std::uint8_t max_width = 0;
+  bool operator==(const Link&) const = default;
+};
+
+// What a bridge forwards downstream. Bus addresses.
+struct BridgeWindows {
+  std::uint8_t secondary_bus = 0;
+  std::uint8_t subordinate_bus = 0;
+  std::optional<Range<BusAddress>> memory;
+  std::optional<Range<BusAddress>> prefetchable;
+  bool operator==(const BridgeWindows&) const = default;
+};
+
+enum class PowerState : std::uint8_t { unknown, d0, d1, d2, d3hot, d3cold };
+
+// Pages of a BAR that no client may ever get: the MSI-X table and the pending bit array, PCIe 6.0 §7.7.2.
+struct MsixLocation {
+  std::uint8_t table_bar = 0;
+  Bytes table_offset;
+  Bytes table_length;
+  std::uint8_t pba_bar = 0;
+  Bytes pba_offset;
+  Bytes pba_length;
+  bool operator==(const MsixLocation&) const = default;
+};
+
+struct ReservedRegion {
+  Range<Iova> range;
+  std::string type;  // as the kernel names it: direct, direct-relaxable, reserved, msi
+  bool operator==(const ReservedRegion&) const = default;
+};
+
+struct Function {
+  Address address;
+
+  std::uint16_t vendor = 0;
+  std::uint16_t device = 0;
+  std::uint16_t subsystem_vendor = 0;
+  std::uint16_t subsystem_device = 0;
+  std::uint8_t revision = 0;
+  std::uint32_t class_code = 0;  // 24 bits: class, subclass, interface
+  std::string vendor_name;       // "" when the id is in no list
+  std::string device_name;
+  std::string class_name;
+
+  std::string driver;                     // "" = none bound (live) or not told (dump)
+  std::string driver_override;            // "" = none
+  std::optional<int> numa_node;           // nothing when the kernel says -1
+  std::optional<std::uint32_t> iommu_group;
+  std::optional<std::string> iommu_type;  // of the group: DMA, DMA-FQ, identity, …
+  std::vector<ReservedRegion> reserved_regions;
+
+  std::vector<Bar> bars;  // only those that exist, by index
+  std::optional<MsixLocation> msix;
+  PortType port_type = PortType::unknown;
+  bool is_multifunction = false;
+  Link link;
+  std::optional<Address> parent;  // the bridge above; nothing for functions of a root bus
+  std::optional<BridgeWindows> bridge;  // bridges only
+  std::optional<Address> physical_function;  // of a VF
+  std::vector<Address> virtual_functions;    // of a PF
+
+  Acs acs;
+  std::optional<bool> memory_decode;  // command register bit 1; nothing when it was not read
+  std::optional<bool> bus_master;     // command register bit 2
+  std::optional<bool> ats_enabled;
+  PowerState power_state = PowerState::unknown;
+  bool is_runtime_suspended = false;
+
+  // Root bus this function is below, as the kernel names it in /sys/devices/pciDDDD:BB.
+  std::uint32_t root_domain = 0;
+  std::uint8_t root_bus = 0;
+
+  bool operator==(const Function&) const = default;
+
+  [[nodiscard]] const Bar* find_bar(unsigned index) const;
+  [[nodiscard]] bool is_bridge() const { return bridge.has_value(); }
+};
+
+[[nodiscard]] std::string to_string(PortType type);
+[[nodiscard]] std::string to_string(PowerState state);
+
+}  // namespace p2pd

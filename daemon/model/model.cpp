@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+#include <cstring>
+
+#include "model/access.h"
+#include "model/function.h"
+#include "model/machine.h"
+#include "model/reason.h"
+
+namespace p2pd {
+
+tl::unexpected<Reason> refuse_errno(std::string what, int error) {
+  return refuse(ErrorCode::failed, std::move(what) + ": " + std::strerror(error));  // NOLINT(concurrency-mt-unsafe): glibc's is
+}
+
+std::string to_string(Access access) {
+  switch (access) {
+    case Access::read: return "r";
+    case Access::write: return "w";
+    case Access::read_write: return "rw";
+  }
+  return "";
+}
+
+std::optional<Access> parse_access(std::string_view text) {
+  for (const auto access : {Access::read, Access::write, Access::read_write})
+    if (text == to_string(access)) return access;
+  return std::nullopt;
+}
+
+const Bar* Function::find_bar(unsigned index) const {
+  const auto found = std::find_if(bars.begin(), bars.end(), [&](const Bar& bar) { return bar.index == index; });
+  return found == bars.end() ? nullptr : &*found;
+}
+
+Machine::Machine(HostFacts host, std::vector<Function> functions) : host_(std::move(host)), functions_(std::move(functions)) {
+  // Later ones first among equals, so that unique() keeps the newest reading.
+  std::reverse(functions_.begin(), functions_.end());
+  std::stable_sort(functions_.begin(), functions_.end(), [](const Function& a, const Function& b) { return a.address < b.address; });
+  const auto same = [](const Function& a, const Function& b) { return a.address == b.address; };
+  functions_.erase(std::unique(functions_.begin(), functions_.end(), same), functions_.end());
+}
+
+const Function* Machine::find(const Address& address) const {
+  const auto found = std::lower_bound(functions_.begin(), functions_.end(), address,
+                                      [](const Function& function, const Address& wanted) { return function.address < wanted; });
+  return found != functions_.end() && found->address == address ? &*found : nullptr;
+}
+
+const Function* Machine::parent_of(const Function& function) const { return function.parent ? find(*function.parent) : nullptr; }
+
+std::string to_string(PortType type) {
+  switch (type) {
+    case PortType::conventional: return "conventional";
+    case PortType::endpoint: return "endpoint";
+    case PortType::legacy_endpoint: return "legacy-endpoint";
+    case PortType::root_port: return "root-port";
+    case PortType::switch_upstream: return "switch-upstream";
+    case PortType::switch_downstream: return "switch-downstream";
+    case PortType::pcie_to_pci_bridge: return "pcie-to-pci-bridge";
+    case PortType::pci_to_pcie_bridge: return "pci-to-pcie-bridge";
+    case PortType::root_complex_endpoint: return "root-complex-endpoint";
+    case PortType::root_complex_event_collector: return "root-complex-event-collector";
+    case PortType::unknown: break;
+  }
+  return "unknown";
+}
+
+std::string to_string(PowerState state) {
+  switch (state) {
+    case PowerState::d0: return "D0";
+    case PowerState::d1: return "D1";
+    case PowerState::d2: return "D2";
+    case PowerState::d3hot: return "D3hot";
+    case PowerState::d3cold: return "D3cold";
+    case PowerState::unknown: break;
+  }
+  return "unknown";
+}
+
+}  // namespace p2pd

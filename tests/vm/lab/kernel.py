@@ -1,0 +1,118 @@
+"""Kernels to boot: vmlinuz, an initrd that finds the disks, and a disk of modules.
+
+The modules come as a disk of their own that the initrd mounts, so that one
+guest image serves every kernel, and a kernel with everything built in simply
+has no such disk.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import apt, cache
+from .commands import fresh_log, output_of, run_logged
+
+_INIT = Path(__file__).parent / "guest" / "init"
+
+# What the initrd loads: the way to the disks, the agent's port, and entropy for
+# whoever waits for it. crc32c_generic is a soft dependency of ext4.
+_EARLY = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "virtio_console", "virtio_rng"]
+
+# What a guest of this laboratory can have a use for, out of 390 MB of modules:
+# drivers of what it has, and of what tests bind, mount, stack or bring up.
+_KEPT = [
+    "arch", "crypto", "lib", "mm",
+    "fs/autofs", "fs/configfs", "fs/ext4", "fs/fuse", "fs/jbd2", "fs/mbcache.ko", "fs/overlayfs", "fs/squashfs",
+    "drivers/block", "drivers/char", "drivers/dma-buf", "drivers/firmware", "drivers/iommu", "drivers/md",
+    "drivers/misc", "drivers/net/dummy.ko", "drivers/net/net_failover.ko", "drivers/net/virtio_net.ko",
+    "drivers/nvme", "drivers/pci", "drivers/vfio", "drivers/virt", "drivers/virtio", "net/core",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What QEMU is given to boot."""
+
+    release: str
+    vmlinuz: Path
+    initrd: Path
+    modules: Path | None
+
+
+def debian(package: str = "linux-image-amd64") -> Kernel:
+    """The kernel that a Debian metapackage stands for now."""
+    image = apt.depends(package, r"linux-image-\d.*")
+    release = image.removeprefix("linux-image-")
+    recipe = [image, apt.version(image), apt.version("busybox-static"), _INIT.read_bytes(), Path(__file__).read_bytes()]
+    place = cache.artifact(f"kernel-{release}", recipe, lambda out: _make(image, release, out))
+    return Kernel(release, place / "vmlinuz", place / "initrd", place / "modules.ext4")
+
+
+def _make(image: str, release: str, out: Path) -> None:
+    log = fresh_log("kernel")
+    tree = out / "tree"
+    apt.unpack([image, "busybox-static"], tree, log)
+    shutil.move(tree / "boot" / f"vmlinuz-{release}", out / "vmlinuz")
+
+    modules = tree / "lib" / "modules" / release
+    _prune(modules / "kernel")
+    run_logged(["depmod", "--basedir", tree, release], log)
+    _make_initrd(tree, release, out / "initrd", log)
+
+    # The disk is mounted on /usr/lib/modules, so its root is the directory that holds the release.
+    size = int(output_of(["du", "--summarize", "--block-size=1M", str(modules)]).split()[0])
+    disk = out / "modules.ext4"
+    run_logged(
+        ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-E", "root_owner=0:0"]
+        + ["-d", modules.parent, disk, f"{size + size // 4 + 8}M"],
+        log,
+    )
+    shutil.rmtree(tree)
+
+
+def _prune(top: Path) -> None:
+    for path in sorted(top.rglob("*.ko*")):
+        name = path.relative_to(top).as_posix()
+        if not any(name == kept or name.startswith(f"{kept}/") or name.startswith(f"{kept}.") for kept in _KEPT):
+            path.unlink()
+
+
+def _load_order(modules: Path) -> list[str]:
+    """The early modules, each after what it depends on, as paths below the release's directory."""
+    needs: dict[str, list[str]] = {}
+    for line in (modules / "modules.dep").read_text().splitlines():
+        path, _, dependencies = line.partition(":")
+        # modules.dep lists the whole closure, the deepest last
+        needs[path] = [*reversed(dependencies.split()), path]
+    by_name = {Path(path).name.split(".")[0].replace("-", "_"): path for path in needs}
+    order: list[str] = []
+    for name in _EARLY:
+        for path in needs.get(by_name.get(name, ""), []):  # not there: built in
+            if path not in order:
+                order.append(path)
+    return order
+
+
+def _make_initrd(tree: Path, release: str, initrd: Path, log: Path) -> None:
+    top = tree / "initrd"
+    for directory in ("bin", "dev", "modules", "proc", "root", "sys"):
+        (top / directory).mkdir(parents=True)
+    shutil.copy(tree / "bin" / "busybox", top / "bin" / "busybox")
+    shutil.copy(_INIT, top / "init")
+    (top / "init").chmod(0o755)
+
+    names = []
+    for path in _load_order(tree / "lib" / "modules" / release):
+        source = tree / "lib" / "modules" / release / path
+        shutil.copy(source, top / "modules")
+        if source.suffix == ".xz":  # so that busybox need not
+            run_logged(["xz", "--decompress", top / "modules" / source.name], log)
+        names.append(source.name.removesuffix(".xz"))
+    (top / "modules" / "order").write_text("".join(f"{name}\n" for name in names))
+
+    listing = "".join(f"{path.relative_to(top)}\n" for path in sorted(top.rglob("*")))
+    (tree / "listing").write_text(listing)
+    pack = 'cd "$1" && cpio --quiet --create --format=newc --owner=0:0 <"$2" >"$3"'
+    run_logged(["sh", "-c", pack, "sh", top, tree / "listing", initrd], log)
+    os.chmod(initrd, 0o644)
