@@ -119,7 +119,8 @@ struct Revoke {
   std::chrono::milliseconds grace{0};
 };
 
-using Command = std::variant<Enable, Disable, Offer, Withdraw, BindDriver, UnbindDriver, Acquire, MapMemory, MapTarget, Release, Revoke>;
+using Command =
+    std::variant<Enable, Disable, Offer, Withdraw, BindDriver, UnbindDriver, Acquire, MapMemory, MapTarget, Release, Revoke>;
 
 struct Request {
   RequestId id;

@@ -113,6 +113,7 @@ enum class RevokeReason : std::uint8_t { operator_, disabled, device_gone, devic
 // A notice over the lease and a signal on the object. Best effort: a full queue drops it.
 struct Tell {
   GrantId grant;
+  GrantId lease;  // whose lease carries the notice: a mapping without one of its own is told over its holding's
   enum class What : std::uint8_t { revoking, revoked } what = What::revoking;
   RevokeReason reason = RevokeReason::operator_;
   std::chrono::milliseconds grace{0};

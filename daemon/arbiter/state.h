@@ -51,7 +51,7 @@ struct Holding {
   unsigned address_bits = 64;
   std::string backend;
   GrantPhase phase = GrantPhase::opening;
-  IovaSpace space;  // what is mapped where; filled when the container is open
+  IovaSpace space;                     // what is mapped where; filled when the container is open
   std::chrono::microseconds since{0};  // CLOCK_BOOTTIME
 };
 

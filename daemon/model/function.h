@@ -117,9 +117,9 @@ struct Function {
   std::string device_name;
   std::string class_name;
 
-  std::string driver;                     // "" = none bound (live) or not told (dump)
-  std::string driver_override;            // "" = none
-  std::optional<int> numa_node;           // nothing when the kernel says -1
+  std::string driver;            // "" = none bound (live) or not told (dump)
+  std::string driver_override;   // "" = none
+  std::optional<int> numa_node;  // nothing when the kernel says -1
   std::optional<std::uint32_t> iommu_group;
   std::optional<std::string> iommu_type;  // of the group: DMA, DMA-FQ, identity, …
   std::vector<ReservedRegion> reserved_regions;
@@ -129,8 +129,8 @@ struct Function {
   PortType port_type = PortType::unknown;
   bool is_multifunction = false;
   Link link;
-  std::optional<Address> parent;  // the bridge above; nothing for functions of a root bus
-  std::optional<BridgeWindows> bridge;  // bridges only
+  std::optional<Address> parent;             // the bridge above; nothing for functions of a root bus
+  std::optional<BridgeWindows> bridge;       // bridges only
   std::optional<Address> physical_function;  // of a VF
   std::vector<Address> virtual_functions;    // of a PF
 

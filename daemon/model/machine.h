@@ -17,13 +17,13 @@ namespace p2pd {
 enum class Tristate : std::uint8_t { no, yes, unknown };
 
 struct HostFacts {
-  std::string kernel_release;             // uname -r; "" = not known
+  std::string kernel_release;                  // uname -r; "" = not known
   Tristate kernel_p2pdma = Tristate::unknown;  // CONFIG_PCI_P2PDMA of the running kernel
-  std::string cpu_vendor;                 // CPUID vendor, e.g. AuthenticAMD; "" = not known or not x86
-  unsigned cpu_family = 0;                // display family, e.g. 0x17
-  std::string virtualization = "unknown"; // systemd's names, "none" on physical machines, "unknown"
-  Tristate iommu = Tristate::unknown;     // an IOMMU that translates is there
-  Tristate vfio = Tristate::unknown;      // /dev/vfio/vfio is there
+  std::string cpu_vendor;                      // CPUID vendor, e.g. AuthenticAMD; "" = not known or not x86
+  unsigned cpu_family = 0;                     // display family, e.g. 0x17
+  std::string virtualization = "unknown";      // systemd's names, "none" on physical machines, "unknown"
+  Tristate iommu = Tristate::unknown;          // an IOMMU that translates is there
+  Tristate vfio = Tristate::unknown;           // /dev/vfio/vfio is there
 
   bool operator==(const HostFacts&) const = default;
 };

@@ -36,7 +36,8 @@ const Bar* Function::find_bar(unsigned index) const {
 Machine::Machine(HostFacts host, std::vector<Function> functions) : host_(std::move(host)), functions_(std::move(functions)) {
   // Later ones first among equals, so that unique() keeps the newest reading.
   std::reverse(functions_.begin(), functions_.end());
-  std::stable_sort(functions_.begin(), functions_.end(), [](const Function& a, const Function& b) { return a.address < b.address; });
+  std::stable_sort(functions_.begin(), functions_.end(),
+                   [](const Function& a, const Function& b) { return a.address < b.address; });
   const auto same = [](const Function& a, const Function& b) { return a.address == b.address; };
   functions_.erase(std::unique(functions_.begin(), functions_.end(), same), functions_.end());
 }

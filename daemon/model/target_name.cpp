@@ -33,7 +33,8 @@ std::optional<TargetName> TargetName::parse(std::string_view text) {
 
   const auto colon = text.find(':');
   const auto bar_text = text.substr(0, colon);
-  if (!device || bar_text.size() != 1 || bar_text[0] < '0' || bar_text[0] >= static_cast<char>('0' + bar_count)) return std::nullopt;
+  if (!device || bar_text.size() != 1 || bar_text[0] < '0' || bar_text[0] >= static_cast<char>('0' + bar_count))
+    return std::nullopt;
   TargetName name{*device, static_cast<unsigned>(bar_text[0] - '0'), {}, {}};
   if (colon == std::string_view::npos) return name;
 

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Who may use what: a state machine without I/O. An event goes in, effects come out; every question about the world
+// is asked of the picture that the last MachineChanged brought.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "arbiter/effect.h"
+#include "arbiter/event.h"
+#include "arbiter/state.h"
+#include "model/machine.h"
+#include "platform/tables.h"
+#include "verdict/verdict.h"
+
+namespace p2pd {
+
+// Per uid. Root is not exempt: a runaway program of root's is a runaway program.
+struct Limits {
+  unsigned holdings = 16;
+  unsigned mappings = 1024;
+  Bytes bytes{std::uint64_t{4} << 30};  // of client memory pinned
+  unsigned requests = 64;               // in flight; the bus room counts them
+};
+
+struct ArbiterSettings {
+  Limits limits;
+  std::uint64_t first_id = 1;  // of holdings and mappings; above all that were ever given out
+  std::string backend = "vfio-type1";
+};
+
+class Arbiter {
+ public:
+  Arbiter(ArbiterSettings settings, std::shared_ptr<const Machine> machine, PlatformTables tables);
+
+  // `now` is CLOCK_BOOTTIME. The effects are to be run in order.
+  [[nodiscard]] std::vector<Effect> handle(Event event, std::chrono::microseconds now);
+
+  [[nodiscard]] const State& state() const { return state_; }
+  [[nodiscard]] const Machine& machine() const { return *machine_; }
+
+  // The judge's verdict with what only the arbiter knows added: target-not-enabled, initiator-not-offered, group-held.
+  // `holding`: asked on behalf of this one, so that it does not stand in its own way.
+  [[nodiscard]] Verdict check(const Address& initiator, const TargetName& target, unsigned address_bits,
+                              const Holding* holding = nullptr) const;
+
+  void set_limits(const Limits& limits) { settings_.limits = limits; }
+
+ private:
+  // Targets (targets.cpp).
+  void on(RequestId id, const Caller& caller, Enable& command);
+  void on(RequestId id, const Caller& caller, Disable& command);
+  void on(TargetOpened& event);
+  void on(const TargetClosed& event);
+  void finish_disable(const TargetName& name);
+  void close_device_if_unused(const Address& device);
+  // Ends the targets of one function and everything mapped from them.
+  void drop_targets_of(const Address& device, RevokeReason reason);
+  [[nodiscard]] std::vector<MappingId> mappings_of(const TargetName& name) const;
+
+  // Initiators and drivers (initiators.cpp).
+  void on(RequestId id, const Caller& caller, Offer& command);
+  void on(RequestId id, const Caller& caller, Withdraw& command);
+  void on(RequestId id, const Caller& caller, BindDriver& command);
+  void on(RequestId id, const Caller& caller, UnbindDriver& command);
+  void on(DriverChanged& event);
+  [[nodiscard]] Outcome<const Function*> lendable(const Address& address, bool trusted_firmware) const;
+  [[nodiscard]] Outcome<void> free_for_driver_change(const Address& address) const;
+
+  // Holdings (holdings.cpp).
+  void on(RequestId id, const Caller& caller, Acquire& command);
+  void on(HoldingOpened& event);
+  void on(const HoldingClosed& event);
+  [[nodiscard]] Outcome<const Function*> may_acquire(const Caller& caller, const Address& initiator) const;
+  void end_holding(Holding& holding);
+
+  // Mappings (mappings.cpp).
+  void on(RequestId id, const Caller& caller, MapMemory& command);
+  void on(RequestId id, const Caller& caller, MapTarget& command);
+  void on(Mapped& event);
+  void on(Unmapped& event);
+  [[nodiscard]] Outcome<Holding*> usable_holding(const Caller& caller, HoldingId id);
+  [[nodiscard]] Outcome<void> within_mapping_quota(const Caller& caller, Bytes pinned) const;
+  [[nodiscard]] Outcome<const Target*> usable_target(const Holding& holding, const TargetName& name, Access access) const;
+  [[nodiscard]] Mapping& new_mapping(RequestId id, const Caller& caller, const Holding& holding, Range<Iova> iova, Access access);
+  void end_mapping(Mapping& mapping);
+  void forget_mapping(MappingId id);
+
+  // Ends (revocation.cpp).
+  void on(RequestId id, const Caller& caller, Release& command);
+  void on(RequestId id, const Caller& caller, Revoke& command);
+  void on(const LeaseEnded& event);
+  void on(const DeadlinePassed& event);
+  void on(const MachineChanged& event);
+  void on(const StopRequested& event);
+  void revoke(GrantId grant, RevokeReason reason, std::chrono::milliseconds grace);
+  void end_grant(GrantId grant);
+  [[nodiscard]] Outcome<const Owner*> owner_of(GrantId grant) const;
+  [[nodiscard]] bool is_ending(GrantId grant) const;
+  [[nodiscard]] GrantId lease_of(GrantId grant) const;
+
+  // Blockers and words (arbiter.cpp).
+  void on(Request& request);
+  [[nodiscard]] std::optional<Blocker> group_blocker(const Function& function, const Holding* asking) const;
+  void reply(RequestId id, Outcome<ReplyValue> outcome);
+  void reply_when_gone(RequestId id, GrantId grant);
+  void answer_those_who_wait(GrantId grant);
+  void announce(std::variant<HoldingId, MappingId, Address> object, Announce::What what);
+  void note(Journal::What what, std::string subject, const Owner& owner, const Address& initiator, std::string target,
+            std::string text);
+  void leave_if_done();
+
+  // A target function that is open in the kernel, or on its way.
+  struct TargetDevice {
+    enum class Phase : std::uint8_t { opening, open, closing } phase = Phase::opening;
+    std::uint32_t iommu_group = 0;
+  };
+
+  ArbiterSettings settings_;
+  std::shared_ptr<const Machine> machine_;
+  PlatformTables tables_;
+  State state_;
+  std::uint64_t next_id_;
+  std::map<Address, TargetDevice> devices_;
+  std::set<Address> changing_driver_;
+  // Requests that wait for something to finish.
+  struct Enabling {
+    RequestId request;
+    Owner owner;
+  };
+  std::map<TargetName, Enabling> enabling_;
+  std::multimap<TargetName, RequestId> disabling_;
+  std::multimap<Address, RequestId> closing_;
+  std::map<GrantId, RequestId> opening_;
+  std::multimap<GrantId, RequestId> ending_;
+  // Grants whose lease ended, or that were revoked, while the kernel was still making them.
+  std::set<GrantId> ended_early_;
+  // Why a grant is being revoked, until its deadline.
+  std::map<GrantId, RevokeReason> revoking_;
+  bool has_left_ = false;
+  std::vector<Effect> effects_;
+  std::chrono::microseconds now_{0};
+};
+
+[[nodiscard]] Owner owner_from(const Caller& caller);
+// "holding/7", "mapping/9": as in object paths and in the journal.
+[[nodiscard]] std::string name_of(GrantId grant);
+
+}  // namespace p2pd

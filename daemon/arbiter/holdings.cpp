@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Lending an initiator to a client and taking it back.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "arbiter/arbiter.h"
+#include "topology/topology.h"
+
+namespace p2pd {
+
+namespace {
+
+// Functions within reach that are neither p2pd's nor idle: design §7, "isolation is judged by reach set". Ports are left
+// out: their BARs are configuration of the fabric, and the kernel's own group viability leaves them out too
+// (driver_managed_dma).
+std::vector<std::string> not_owned(const Machine& machine, const State& state, const Function& initiator) {
+  std::vector<std::string> names;
+  const auto reach = reach_set(machine, initiator);
+  for (const auto& address : reach.functions) {
+    const auto* function = machine.find(address);
+    if (function == nullptr || function->is_bridge()) continue;
+    const auto is_lent = std::any_of(state.holdings.begin(), state.holdings.end(),
+                                     [&](const auto& holding) { return holding.second.initiator == address; });
+    if (is_lent || (!function->driver.empty() && function->driver != "vfio-pci")) names.push_back(address.to_string());
+  }
+  if (!reach.is_complete) names.emplace_back("what lies beyond an ACS control that could not be read");
+  return names;
+}
+
+}  // namespace
+
+Outcome<const Function*> Arbiter::may_acquire(const Caller& caller, const Address& initiator) const {
+  const auto text = initiator.to_string();
+  const auto* function = machine_->find(initiator);
+  if (function == nullptr) return refuse(ErrorCode::not_found, "there is no function " + text);
+  const auto offer = state_.offers.find(initiator);
+  if (offer == state_.offers.end())
+    return refuse(ErrorCode::not_offered, fmt::format("{} is not offered: p2p-client offer {}", text, text));
+  if (caller.euid != 0 && !offer->second.group.empty() && !caller.groups.contains(offer->second.gid))
+    return refuse(ErrorCode::not_permitted, fmt::format("{} is offered to group {} only", text, offer->second.group));
+  if (const auto lent = lendable(initiator, offer->second.trusted_firmware); !lent) return tl::unexpected(lent.error());
+  if (changing_driver_.contains(initiator)) return refuse(ErrorCode::busy, text + " is changing its driver right now");
+  if (function->driver != "vfio-pci")
+    return refuse(ErrorCode::blocked,
+                  fmt::format("{} is bound to {}, not to vfio-pci: p2p-client bind {} [initiator-not-on-vfio-pci]", text,
+                              function->driver.empty() ? "no driver" : function->driver, text));
+  if (!function->iommu_group) return refuse(ErrorCode::blocked, text + " is in no IOMMU group [no-iommu-group]");
+  if (const auto held = group_blocker(*function, nullptr))
+    return refuse(ErrorCode::busy, fmt::format("{} is {} [group-held]", held->where, held->observed));
+  if (caller.euid != 0) {
+    if (const auto names = not_owned(*machine_, state_, *function); !names.empty())
+      return refuse(ErrorCode::blocked,
+                    fmt::format("{} reaches without passing the IOMMU: {} [reach-not-owned]", text, fmt::join(names, ", ")));
+  }
+  return function;
+}
+
+void Arbiter::on(RequestId id, const Caller& caller, Acquire& command) {
+  const auto refused = [&](const Reason& reason) {
+    note(Journal::What::refused, "acquire", owner_from(caller), command.initiator, "", reason.text);
+    reply(id, tl::unexpected(reason));
+  };
+  const auto function = may_acquire(caller, command.initiator);
+  if (!function) return refused(function.error());
+  const auto held = std::count_if(state_.holdings.begin(), state_.holdings.end(),
+                                  [&](const auto& holding) { return holding.second.owner.uid == caller.euid; });
+  if (static_cast<std::uint64_t>(held) >= settings_.limits.holdings)
+    return refused({ErrorCode::quota_exceeded, fmt::format("uid {} has {} holdings already", caller.euid, held)});
+
+  const HoldingId holding{next_id_++};
+  state_.holdings.emplace(holding, Holding{.id = holding,
+                                           .owner = owner_from(caller),
+                                           .initiator = command.initiator,
+                                           .iommu_group = *(*function)->iommu_group,
+                                           .address_bits = command.address_bits,
+                                           .backend = settings_.backend,
+                                           .space = {},
+                                           .since = now_});
+  opening_.emplace(holding, id);
+  effects_.emplace_back(OpenHolding{.holding = holding,
+                                    .initiator = command.initiator,
+                                    .iommu_group = *(*function)->iommu_group,
+                                    .lease = std::move(command.lease)});
+}
+
+void Arbiter::on(HoldingOpened& event) {
+  const auto found = state_.holdings.find(event.holding);
+  if (found == state_.holdings.end()) return;
+  auto& holding = found->second;
+  const auto request = opening_.extract(GrantId{event.holding}).mapped();
+  const auto lease_ended = ended_early_.erase(event.holding) != 0;
+
+  if (!event.outcome) {
+    note(Journal::What::refused, "acquire", holding.owner, holding.initiator, "", event.outcome.error().text);
+    reply(request, tl::unexpected(event.outcome.error()));
+    state_.holdings.erase(found);
+    answer_those_who_wait(event.holding);
+    return;
+  }
+  const auto* function = machine_->find(holding.initiator);
+  if (lease_ended || state_.stopping || function == nullptr || !state_.offers.contains(holding.initiator)) {
+    reply(request,
+          refuse(ErrorCode::gone, lease_ended ? "the lease ended" : holding.initiator.to_string() + " is no longer lent"));
+    return end_holding(holding);
+  }
+  holding.phase = GrantPhase::active;
+  holding.space = IovaSpace(std::move(*event.outcome), forbidden_iovas(*machine_, *function), holding.address_bits);
+  announce(event.holding, Announce::What::added);
+  note(Journal::What::granted, name_of(event.holding), holding.owner, holding.initiator, "", holding.backend);
+  reply(request, ReplyValue{HoldingGranted{event.holding, holding.backend}});
+}
+
+void Arbiter::end_holding(Holding& holding) {
+  if (holding.phase == GrantPhase::ending) return;
+  holding.phase = GrantPhase::ending;
+  for (auto& [id, mapping] : state_.mappings)
+    if (mapping.holding == holding.id) mapping.phase = GrantPhase::ending;
+  effects_.emplace_back(CloseHolding{holding.id});
+  announce(holding.id, Announce::What::changed);
+}
+
+void Arbiter::on(const HoldingClosed& event) {
+  const auto found = state_.holdings.find(event.holding);
+  if (found == state_.holdings.end()) return;
+  std::vector<MappingId> with_it;
+  for (const auto& [id, mapping] : state_.mappings)
+    if (mapping.holding == event.holding) with_it.push_back(id);
+  for (const auto mapping : with_it) forget_mapping(mapping);
+
+  const auto& holding = found->second;
+  note(Journal::What::ended, name_of(event.holding), holding.owner, holding.initiator, "", "");
+  announce(event.holding, Announce::What::removed);
+  revoking_.erase(event.holding);
+  state_.holdings.erase(found);
+  answer_those_who_wait(event.holding);
+}
+
+}  // namespace p2pd

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Offering and withdrawing initiators, binding and unbinding drivers.
+#include <fmt/format.h>
+
+#include "arbiter/arbiter.h"
+
+namespace p2pd {
+
+// The never-lent list of design §7, as far as it can be seen in the picture.
+Outcome<const Function*> Arbiter::lendable(const Address& address, bool trusted_firmware) const {
+  const auto* function = machine_->find(address);
+  const auto text = address.to_string();
+  if (function == nullptr) return refuse(ErrorCode::not_found, "there is no function " + text);
+  if (function->is_bridge()) return refuse(ErrorCode::blocked, text + " is a bridge [is-bridge]");
+  if (!function->virtual_functions.empty())
+    return refuse(ErrorCode::blocked, text + " has virtual functions enabled: who holds it controls them [pf-with-vfs]");
+  for (const auto& region : function->reserved_regions)
+    if (region.type == "direct")
+      return refuse(ErrorCode::blocked, text + " has a firmware-required memory region (RMRR) [reserved-region-direct]");
+  if (function->ats_enabled.value_or(false) && !trusted_firmware)
+    return refuse(
+        ErrorCode::blocked,
+        text +
+            " has ATS enabled: its firmware can forge translated requests to any address; boot with pci=noats, or offer "
+            "it as trusted-firmware [ats-enabled]");
+  return function;
+}
+
+void Arbiter::on(RequestId id, const Caller& caller, Offer& command) {
+  const auto function = lendable(command.initiator, command.trusted_firmware);
+  if (!function) return reply(id, tl::unexpected(function.error()));
+  const auto text = command.initiator.to_string();
+
+  if (const auto known = state_.offers.find(command.initiator); known != state_.offers.end()) {
+    const auto& offer = known->second;
+    if (offer.group != command.group)
+      return reply(id, refuse(ErrorCode::busy, fmt::format("{} is offered already, to {}; withdraw it first", text,
+                                                           offer.group.empty() ? "everybody" : "group " + offer.group)));
+    if (offer.trusted_firmware != command.trusted_firmware)
+      return reply(id, refuse(ErrorCode::busy, fmt::format("{} is offered already, {} trusted firmware; withdraw it first", text,
+                                                           offer.trusted_firmware ? "with" : "without")));
+    return reply(id, ReplyValue{});
+  }
+  if (devices_.contains(command.initiator))
+    return reply(id, refuse(ErrorCode::busy, text + " has a target enabled: a function is one or the other"));
+
+  state_.offers.emplace(command.initiator, InitiatorOffer{.initiator = command.initiator,
+                                                          .group = command.group,
+                                                          .gid = command.gid,
+                                                          .trusted_firmware = command.trusted_firmware});
+  note(Journal::What::offered, text, owner_from(caller), command.initiator, "", command.group);
+  announce(command.initiator, Announce::What::changed);
+  reply(id, ReplyValue{});
+}
+
+void Arbiter::on(RequestId id, const Caller& caller, Withdraw& command) {
+  const auto text = command.initiator.to_string();
+  if (machine_->find(command.initiator) == nullptr && !state_.offers.contains(command.initiator))
+    return reply(id, refuse(ErrorCode::not_found, "there is no function " + text));
+  if (!state_.offers.contains(command.initiator)) return reply(id, refuse(ErrorCode::not_offered, text + " is not offered"));
+
+  const auto held = std::find_if(state_.holdings.begin(), state_.holdings.end(),
+                                 [&](const auto& holding) { return holding.second.initiator == command.initiator; });
+  if (held != state_.holdings.end() && !command.force)
+    return reply(id, refuse(ErrorCode::busy, fmt::format("{} is lent as {}", text, name_of(held->first))));
+
+  state_.offers.erase(command.initiator);
+  note(Journal::What::withdrawn, text, owner_from(caller), command.initiator, "", "");
+  announce(command.initiator, Announce::What::changed);
+  if (held == state_.holdings.end()) return reply(id, ReplyValue{});
+  reply_when_gone(id, held->first);
+  revoke(held->first, RevokeReason::operator_, command.grace);
+}
+
+Outcome<void> Arbiter::free_for_driver_change(const Address& address) const {
+  const auto text = address.to_string();
+  const auto* function = machine_->find(address);
+  if (function == nullptr) return refuse(ErrorCode::not_found, "there is no function " + text);
+  if (function->is_bridge()) return refuse(ErrorCode::blocked, text + " is a bridge [is-bridge]");
+  if (changing_driver_.contains(address)) return refuse(ErrorCode::busy, text + " is changing its driver right now");
+  if (devices_.contains(address)) return refuse(ErrorCode::busy, text + " has a target enabled: disable it first");
+  for (const auto& [id, holding] : state_.holdings)
+    if (holding.initiator == address) return refuse(ErrorCode::busy, fmt::format("{} is lent as {}", text, name_of(id)));
+  return {};
+}
+
+void Arbiter::on(RequestId id, const Caller&, BindDriver& command) {
+  if (const auto free = free_for_driver_change(command.device); !free) return reply(id, tl::unexpected(free.error()));
+  if (machine_->find(command.device)->driver == "vfio-pci") return reply(id, ReplyValue{});
+  changing_driver_.insert(command.device);
+  effects_.emplace_back(BindToVfio{.request = id, .device = command.device, .force = command.force});
+}
+
+void Arbiter::on(RequestId id, const Caller&, UnbindDriver& command) {
+  if (const auto free = free_for_driver_change(command.device); !free) return reply(id, tl::unexpected(free.error()));
+  changing_driver_.insert(command.device);
+  effects_.emplace_back(UnbindFromVfio{.request = id, .device = command.device, .force = command.force});
+}
+
+void Arbiter::on(DriverChanged& event) {
+  changing_driver_.erase(event.device);
+  if (event.outcome) return reply(event.request, ReplyValue{});
+  reply(event.request, tl::unexpected(event.outcome.error()));
+}
+
+}  // namespace p2pd

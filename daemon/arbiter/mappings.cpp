@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Mapping client memory and targets into the address space of a holding.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "arbiter/arbiter.h"
+#include "arbiter/terms.h"
+
+namespace p2pd {
+
+namespace {
+
+// Where the target's bytes are on the bus.
+std::optional<Range<Iova>> bus_range(const Machine& machine, const TargetName& name) {
+  const auto* bar = machine.find(name.device)->find_bar(name.bar);
+  if (bar == nullptr || !bar->bus_address) return std::nullopt;
+  return make_range(Iova{bar->bus_address->value + name.offset.value}, name.length);
+}
+
+std::string codes_of(const Verdict& verdict) {
+  std::vector<std::string> codes;
+  for (const auto& blocker : verdict.blockers)
+    if (blocker.severity != Severity::limit) codes.push_back(blocker.code);
+  return fmt::format("[{}]", fmt::join(codes, " "));
+}
+
+}  // namespace
+
+Outcome<Holding*> Arbiter::usable_holding(const Caller& caller, HoldingId id) {
+  const auto found = state_.holdings.find(id);
+  if (found == state_.holdings.end()) return refuse(ErrorCode::gone, name_of(id) + " is gone");
+  if (found->second.owner.uid != caller.euid) return refuse(ErrorCode::not_permitted, name_of(id) + " belongs to another user");
+  if (found->second.phase != GrantPhase::active) return refuse(ErrorCode::gone, name_of(id) + " is ending");
+  return &found->second;
+}
+
+Outcome<void> Arbiter::within_mapping_quota(const Caller& caller, Bytes pinned) const {
+  unsigned count = 0;
+  auto left = settings_.limits.bytes.value;
+  for (const auto& [id, mapping] : state_.mappings) {
+    if (mapping.owner.uid != caller.euid) continue;
+    ++count;
+    // Only client memory is pinned; a BAR is there anyway. The sum never exceeds the limit, so it does not wrap.
+    if (!mapping.target) left -= std::min(left, mapping.iova.length.value);
+  }
+  if (count >= settings_.limits.mappings)
+    return refuse(ErrorCode::quota_exceeded, fmt::format("uid {} has {} mappings already", caller.euid, count));
+  if (pinned.value > left)
+    return refuse(ErrorCode::quota_exceeded,
+                  fmt::format("uid {} may pin {} more bytes, not {}", caller.euid, left, pinned.value));
+  return {};
+}
+
+Mapping& Arbiter::new_mapping(RequestId id, const Caller& caller, const Holding& holding, Range<Iova> iova, Access access) {
+  const MappingId mapping{next_id_++};
+  opening_.emplace(mapping, id);
+  return state_.mappings
+      .emplace(
+          mapping,
+          Mapping{
+              .id = mapping, .holding = holding.id, .owner = owner_from(caller), .target = {}, .iova = iova, .access = access})
+      .first->second;
+}
+
+void Arbiter::on(RequestId id, const Caller& caller, MapMemory& command) {
+  const auto holding = usable_holding(caller, command.holding);
+  if (!holding) return reply(id, tl::unexpected(holding.error()));
+  if (const auto fits = within_mapping_quota(caller, command.length); !fits) return reply(id, tl::unexpected(fits.error()));
+  const auto iova = (*holding)->space.take(command.length);
+  if (!iova) return reply(id, tl::unexpected(iova.error()));
+
+  auto& mapping = new_mapping(id, caller, **holding, *iova, command.access);
+  mapping.has_own_lease = command.lease.has_value();
+  effects_.emplace_back(MapClientMemory{.mapping = mapping.id,
+                                        .holding = mapping.holding,
+                                        .memfd = std::move(command.memfd),
+                                        .offset = command.offset,
+                                        .iova = *iova,
+                                        .access = command.access,
+                                        .lease = std::move(command.lease)});
+}
+
+Outcome<const Target*> Arbiter::usable_target(const Holding& holding, const TargetName& name, Access access) const {
+  const auto target = enabled_target(state_, *machine_, name);
+  if (!target) return target;
+  const auto text = name.to_string();
+  if ((*target)->access && !allows(*(*target)->access, access))
+    return refuse(ErrorCode::not_permitted,
+                  fmt::format("{} is enabled for access {}, not {}", text, to_string(*(*target)->access), to_string(access)));
+  for (const auto user : mappings_of((*target)->name)) {
+    const auto& mapping = state_.mappings.at(user);
+    if ((*target)->exclusive && mapping.holding != holding.id)
+      return refuse(ErrorCode::busy, fmt::format("{} is exclusive and in use by {}", (*target)->name.to_string(), name_of(user)));
+    // Shared means shared contents, but different users get disjoint ranges.
+    if (mapping.owner.uid != holding.owner.uid && span_of(*mapping.target).overlaps(span_of(name)))
+      return refuse(ErrorCode::busy, fmt::format("{} overlaps {} of another user", text, name_of(user)));
+  }
+  return target;
+}
+
+void Arbiter::on(RequestId id, const Caller& caller, MapTarget& command) {
+  const auto refused = [&](const Reason& reason) {
+    const auto holding = state_.holdings.find(command.holding);
+    const auto initiator = holding == state_.holdings.end() ? Address{} : holding->second.initiator;
+    note(Journal::What::refused, "map", owner_from(caller), initiator, command.target.to_string(), reason.text);
+    reply(id, tl::unexpected(reason));
+  };
+  const auto held = usable_holding(caller, command.holding);
+  if (!held) return refused(held.error());
+  auto& holding = **held;
+  if (!command.backend.empty() && command.backend != settings_.backend)
+    return refused({ErrorCode::not_supported, "there is no back end " + command.backend});
+  const auto name = resolved(*machine_, command.target);
+  if (!name) return refused(name.error());
+  const auto enabled = enabled_target(state_, *machine_, *name);
+  if (!enabled) return refused(enabled.error());
+  const auto access = command.access.value_or((*enabled)->access.value_or(Access::read_write));
+  if (const auto usable = usable_target(holding, *name, access); !usable) return refused(usable.error());
+
+  const auto verdict = check(holding.initiator, *name, holding.address_bits, &holding);
+  if (verdict.answer != Answer::yes)
+    return refused({ErrorCode::blocked, fmt::format("{} cannot reach {}: the answer is {} {}", holding.initiator.to_string(),
+                                                    name->to_string(), to_string(verdict.answer), codes_of(verdict))});
+  if (verdict.route == Route::switched && !caller.granted.contains(Action::switch_route))
+    return refused(
+        {ErrorCode::not_permitted, "on a switch route nothing limits the access: action org.p2pd1.switch-route is needed"});
+  if (verdict.route == Route::switched && !(*enabled)->exclusive)
+    return refused({ErrorCode::blocked,
+                    name->to_string() + " is shared, and nothing limits access on a switch route [switch-route-shared]"});
+  if (const auto fits = within_mapping_quota(caller, Bytes{0}); !fits) return refused(fits.error());
+
+  // Where the switch routes directly the cookie is the bus address, whatever the IOMMU says about it.
+  auto fixed = command.cookie ? make_range(*command.cookie, name->length) : std::nullopt;
+  if (command.cookie && !fixed) return refused({ErrorCode::invalid_argument, "the cookie's range does not fit into 64 bits"});
+  if (verdict.route == Route::switched) {
+    const auto bus = bus_range(*machine_, *name);
+    if (!bus)
+      return refused({ErrorCode::blocked, "the bus address of " + name->to_string() + " is not known [bus-address-unknown]"});
+    if (fixed && fixed != bus)
+      return refused(
+          {ErrorCode::invalid_argument, fmt::format("on a switch route the cookie is the bus address {:#x}", bus->begin.value)});
+    fixed = bus;
+  }
+  const auto iova = fixed ? holding.space.take_at(*fixed, verdict.route == Route::switched) : holding.space.take(name->length);
+  if (!iova) return refused(iova.error());
+
+  auto& mapping = new_mapping(id, caller, holding, *iova, access);
+  mapping.target = *name;
+  mapping.route = verdict.route;
+  mapping.has_own_lease = command.lease.has_value();
+  effects_.emplace_back(MapPeer{.mapping = mapping.id,
+                                .holding = mapping.holding,
+                                .target = name->device,
+                                .bar = name->bar,
+                                .offset = name->offset,
+                                .iova = *iova,
+                                .access = access,
+                                .lease = std::move(command.lease)});
+}
+
+void Arbiter::on(Mapped& event) {
+  const auto found = state_.mappings.find(event.mapping);
+  if (found == state_.mappings.end()) return;
+  auto& mapping = found->second;
+  const auto request = opening_.extract(GrantId{event.mapping}).mapped();
+  const auto lease_ended = ended_early_.erase(event.mapping) != 0;
+  const auto& holding = state_.holdings.at(mapping.holding);
+
+  if (!event.outcome) {
+    note(Journal::What::refused, "map", mapping.owner, holding.initiator, mapping.target ? mapping.target->to_string() : "memory",
+         event.outcome.error().text);
+    reply(request, tl::unexpected(event.outcome.error()));
+    return forget_mapping(event.mapping);
+  }
+  // The holding, the lease or the target went while the kernel was mapping.
+  if (mapping.phase == GrantPhase::ending || lease_ended || mapping.phase == GrantPhase::revoking) {
+    reply(request, refuse(ErrorCode::gone,
+                          lease_ended ? "the lease ended or the target was disabled" : name_of(mapping.holding) + " is ending"));
+    if (mapping.phase != GrantPhase::ending) end_mapping(mapping);
+    return;
+  }
+  mapping.phase = GrantPhase::active;
+  announce(event.mapping, Announce::What::added);
+  announce(mapping.holding, Announce::What::changed);
+  if (!mapping.target) return reply(request, ReplyValue{MemoryMapped{event.mapping, mapping.iova.begin}});
+  note(Journal::What::granted, name_of(event.mapping), mapping.owner, holding.initiator, mapping.target->to_string(),
+       fmt::format("cookie {:#x}", mapping.iova.begin.value));
+  reply(request, ReplyValue{PeerMapped{event.mapping, mapping.iova.begin, mapping.iova.length}});
+}
+
+void Arbiter::end_mapping(Mapping& mapping) {
+  if (mapping.phase == GrantPhase::ending) return;
+  mapping.phase = GrantPhase::ending;
+  effects_.emplace_back(Unmap{.mapping = mapping.id, .holding = mapping.holding, .iova = mapping.iova});
+  announce(mapping.id, Announce::What::changed);
+}
+
+void Arbiter::on(Unmapped& event) {
+  const auto found = state_.mappings.find(event.mapping);
+  if (found == state_.mappings.end()) return;
+  auto& holding = state_.holdings.at(found->second.holding);
+  if (!event.outcome) {
+    // A mapping that cannot be taken back alone goes with its whole address space; who waits is answered then.
+    note(Journal::What::revoked, name_of(event.mapping), found->second.owner, holding.initiator, "", event.outcome.error().text);
+    return end_holding(holding);
+  }
+  if (found->second.target)
+    note(Journal::What::ended, name_of(event.mapping), found->second.owner, holding.initiator, found->second.target->to_string(),
+         "");
+  forget_mapping(event.mapping);
+}
+
+// Nothing of it is in the kernel any more.
+void Arbiter::forget_mapping(MappingId id) {
+  const auto node = state_.mappings.extract(id);
+  if (node.empty()) return;
+  revoking_.erase(id);
+  const auto& mapping = node.mapped();
+  auto& holding = state_.holdings.at(mapping.holding);
+  holding.space.give_back(mapping.iova);
+  if (mapping.phase != GrantPhase::opening) announce(id, Announce::What::removed);
+  announce(mapping.holding, Announce::What::changed);
+  answer_those_who_wait(id);
+  if (!mapping.target) return;
+  // Disabling waits for the last mapping.
+  std::vector<TargetName> waiting;
+  for (const auto& [name, target] : state_.targets)
+    if (name.device == mapping.target->device && target.phase == Target::Phase::disabling) waiting.push_back(name);
+  for (const auto& name : waiting) finish_disable(name);
+}
+
+}  // namespace p2pd

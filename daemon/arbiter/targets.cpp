@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Enabling and disabling targets. A target's function is opened with its first target and closed with its last.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "arbiter/arbiter.h"
+#include "arbiter/terms.h"
+
+namespace p2pd {
+
+namespace {
+
+// The target as it was enabled, or what is wrong with asking for it.
+Outcome<TargetName> exact_target(const State& state, const Machine& machine, const TargetName& asked) {
+  const auto name = resolved(machine, asked);
+  if (!name) return name;
+  if (!state.targets.contains(*name))
+    return refuse(ErrorCode::not_enabled, fmt::format("{} is not enabled as a target", name->to_string()));
+  return name;
+}
+
+Outcome<void> same_terms(const Target& target, const Enable& command) {
+  if (target.exclusive != command.exclusive)
+    return refuse(ErrorCode::busy, fmt::format("{} is enabled already, but {}; disable it first", target.name.to_string(),
+                                               target.exclusive ? "exclusive" : "shared"));
+  if (target.access != command.access)
+    return refuse(ErrorCode::busy, fmt::format("{} is enabled already, but for access {}; disable it first",
+                                               target.name.to_string(), target.access ? to_string(*target.access) : "as asked"));
+  return {};
+}
+
+}  // namespace
+
+void Arbiter::on(RequestId id, const Caller& caller, Enable& command) {
+  const auto name = resolved(*machine_, command.target);
+  if (!name) return reply(id, tl::unexpected(name.error()));
+  const auto& function = *machine_->find(name->device);
+  const auto text = name->to_string();
+
+  if (const auto known = state_.targets.find(*name); known != state_.targets.end()) {
+    if (known->second.phase != Target::Phase::enabled)
+      return reply(id, refuse(ErrorCode::busy, text + " is being enabled or disabled right now"));
+    if (const auto same = same_terms(known->second, command); !same) return reply(id, tl::unexpected(same.error()));
+    return reply(id, ReplyValue{});
+  }
+  for (const auto& [other, target] : state_.targets)
+    if (other.device == name->device && other.bar == name->bar && span_of(other).overlaps(span_of(*name)))
+      return reply(id, refuse(ErrorCode::busy, fmt::format("{} overlaps the target {}", text, other.to_string())));
+
+  if (holds_msix(function, *name) && !command.force)
+    return reply(id, refuse(ErrorCode::blocked,
+                            text + " holds the MSI-X table or pending bits: enable a range without them [holds-msix]"));
+  if (function.is_bridge()) return reply(id, refuse(ErrorCode::blocked, text + " belongs to a bridge [is-bridge]"));
+  if (state_.offers.contains(name->device))
+    return reply(
+        id, refuse(ErrorCode::busy, name->device.to_string() + " is offered as an initiator: a function is one or the other"));
+  if (changing_driver_.contains(name->device))
+    return reply(id, refuse(ErrorCode::busy, name->device.to_string() + " is changing its driver right now"));
+  if (function.driver != "vfio-pci")
+    return reply(id, refuse(ErrorCode::blocked,
+                            fmt::format("{} is bound to {}, not to vfio-pci: p2p-client bind {} [target-not-on-vfio-pci]",
+                                        name->device.to_string(), function.driver.empty() ? "no driver" : function.driver,
+                                        name->device.to_string())));
+  if (!function.iommu_group)
+    return reply(id, refuse(ErrorCode::blocked, name->device.to_string() + " is in no IOMMU group [no-iommu-group]"));
+
+  const auto device = devices_.find(name->device);
+  if (device != devices_.end() && device->second.phase == TargetDevice::Phase::closing)
+    return reply(id, refuse(ErrorCode::busy, name->device.to_string() + " is being closed right now"));
+  if (device == devices_.end()) {
+    if (const auto held = group_blocker(function, nullptr))
+      return reply(id, refuse(ErrorCode::busy, fmt::format("{} is {}", held->where, held->observed)));
+  }
+
+  state_.targets.emplace(*name, Target{.name = *name, .exclusive = command.exclusive, .access = command.access});
+  if (device != devices_.end() && device->second.phase == TargetDevice::Phase::open) {
+    state_.targets.at(*name).phase = Target::Phase::enabled;
+    reply(id, ReplyValue{});
+    announce(name->device, Announce::What::changed);
+    note(Journal::What::enabled, text, owner_from(caller), {}, text, command.exclusive ? "exclusive" : "shared");
+  } else {
+    enabling_.emplace(*name, Enabling{id, owner_from(caller)});
+    if (device == devices_.end()) {
+      devices_.emplace(name->device, TargetDevice{.iommu_group = *function.iommu_group});
+      effects_.emplace_back(OpenTarget{.device = name->device, .iommu_group = *function.iommu_group});
+    }
+  }
+}
+
+void Arbiter::on(TargetOpened& event) {
+  const auto device = devices_.find(event.device);
+  if (device == devices_.end()) return;
+  device->second.phase = TargetDevice::Phase::open;
+
+  std::erase_if(enabling_, [&](const auto& waiting) {
+    const auto& [name, enabling] = waiting;
+    if (name.device != event.device) return false;
+    const auto text = name.to_string();
+    if (event.outcome) {
+      auto& target = state_.targets.at(name);
+      target.phase = Target::Phase::enabled;
+      note(Journal::What::enabled, text, enabling.owner, {}, text, target.exclusive ? "exclusive" : "shared");
+      reply(enabling.request, ReplyValue{});
+    } else {
+      state_.targets.erase(name);
+      note(Journal::What::refused, "enable", enabling.owner, {}, text, event.outcome.error().text);
+      reply(enabling.request, tl::unexpected(event.outcome.error()));
+    }
+    return true;
+  });
+  if (!event.outcome) devices_.erase(device);
+  announce(event.device, Announce::What::changed);
+  // Stopping, or gone, while the kernel was opening.
+  if (event.outcome && (state_.stopping || machine_->find(event.device) == nullptr))
+    drop_targets_of(event.device, RevokeReason::stopping);
+}
+
+void Arbiter::on(RequestId id, const Caller& caller, Disable& command) {
+  const auto name = exact_target(state_, *machine_, command.target);
+  if (!name) return reply(id, tl::unexpected(name.error()));
+  auto& target = state_.targets.at(*name);
+  if (target.phase == Target::Phase::opening)
+    return reply(id, refuse(ErrorCode::busy, name->to_string() + " is being enabled right now"));
+
+  const auto users = mappings_of(*name);
+  if (!users.empty() && !command.force) {
+    std::vector<std::string> names;
+    for (const auto user : users) names.push_back(name_of(user));
+    return reply(id, refuse(ErrorCode::busy, fmt::format("{} is in use by {}", name->to_string(), fmt::join(names, ", "))));
+  }
+  note(Journal::What::disabled, name->to_string(), owner_from(caller), {}, name->to_string(), "");
+  target.phase = Target::Phase::disabling;
+  disabling_.emplace(*name, id);
+  for (const auto user : users) revoke(user, RevokeReason::disabled, command.grace);
+  if (users.empty()) finish_disable(*name);
+  announce(name->device, Announce::What::changed);
+}
+
+// The last mapping is gone: so is the target, and with the last target of its function the function is closed. Who asked
+// is answered when nothing of it is left open.
+void Arbiter::finish_disable(const TargetName& name) {
+  if (!mappings_of(name).empty()) return;
+  const auto [first, last] = disabling_.equal_range(name);
+  for (auto waiting = first; waiting != last; ++waiting) closing_.emplace(name.device, waiting->second);
+  disabling_.erase(first, last);
+  state_.targets.erase(name);
+  announce(name.device, Announce::What::changed);
+  close_device_if_unused(name.device);
+}
+
+void Arbiter::close_device_if_unused(const Address& device) {
+  const auto found = devices_.find(device);
+  if (found == devices_.end()) return;
+  const auto is_used = std::any_of(state_.targets.begin(), state_.targets.end(),
+                                   [&](const auto& target) { return target.first.device == device; });
+  if (!is_used && found->second.phase == TargetDevice::Phase::open) {
+    found->second.phase = TargetDevice::Phase::closing;
+    effects_.emplace_back(CloseTarget{device});
+  }
+  if (!is_used) return;
+  // Other targets keep the function open: those who disabled theirs need not wait.
+  const auto [first, last] = closing_.equal_range(device);
+  for (auto waiting = first; waiting != last; ++waiting) reply(waiting->second, ReplyValue{});
+  closing_.erase(first, last);
+}
+
+void Arbiter::on(const TargetClosed& event) {
+  devices_.erase(event.device);
+  const auto [first, last] = closing_.equal_range(event.device);
+  for (auto waiting = first; waiting != last; ++waiting) reply(waiting->second, ReplyValue{});
+  closing_.erase(first, last);
+}
+
+void Arbiter::drop_targets_of(const Address& device, RevokeReason reason) {
+  std::vector<TargetName> names;
+  for (auto& [name, target] : state_.targets) {
+    if (name.device != device || target.phase == Target::Phase::opening) continue;
+    target.phase = Target::Phase::disabling;
+    names.push_back(name);
+  }
+  for (const auto& name : names) {
+    for (const auto user : mappings_of(name)) revoke(user, reason, std::chrono::milliseconds{0});
+    finish_disable(name);
+  }
+}
+
+std::vector<MappingId> Arbiter::mappings_of(const TargetName& name) const {
+  std::vector<MappingId> users;
+  for (const auto& [id, mapping] : state_.mappings)
+    if (mapping.target && mapping.target->device == name.device && mapping.target->bar == name.bar &&
+        span_of(*mapping.target).overlaps(span_of(name)))
+      users.push_back(id);
+  return users;
+}
+
+}  // namespace p2pd

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "arbiter/terms.h"
+
+#include <fmt/format.h>
+
+namespace p2pd {
+
+Outcome<TargetName> resolved(const Machine& machine, const TargetName& name) {
+  const auto* function = machine.find(name.device);
+  if (function == nullptr) return refuse(ErrorCode::not_found, fmt::format("there is no function {}", name.device.to_string()));
+  const auto* bar = function->find_bar(name.bar);
+  if (bar == nullptr)
+    return refuse(ErrorCode::invalid_argument, fmt::format("{} has no BAR {}", name.device.to_string(), name.bar));
+  const auto bar_name = fmt::format("BAR {} of {}", name.bar, name.device.to_string());
+  if (!bar->is_memory) return refuse(ErrorCode::invalid_argument, bar_name + " is I/O, not memory");
+  if (!bar->is_assigned) return refuse(ErrorCode::invalid_argument, bar_name + " has no address assigned");
+
+  if (name.offset >= bar->size)
+    return refuse(ErrorCode::invalid_argument, fmt::format("{} ends at {:#x}", bar_name, bar->size.value));
+  auto whole = name;
+  if (whole.length.value == 0) whole.length = Bytes{bar->size.value - whole.offset.value};
+  // No sum of foreign numbers: offset < size was checked, so the difference does not wrap.
+  if (whole.length.value > bar->size.value - whole.offset.value)
+    return refuse(ErrorCode::invalid_argument, fmt::format("{} ends at {:#x}", bar_name, bar->size.value));
+  if (!is_page_aligned(whole.offset.value) || !is_page_aligned(whole.length.value))
+    return refuse(ErrorCode::invalid_argument,
+                  fmt::format("{}: offset and length must be multiples of {}", bar_name, page_size.value));
+  return whole;
+}
+
+bool holds_msix(const Function& function, const TargetName& name) {
+  if (!function.msix) return false;
+  const auto& msix = *function.msix;
+  const auto pages = [](Bytes offset, Bytes length) {
+    const auto begin = offset.value / page_size.value * page_size.value;
+    const auto end = (offset.value + length.value + page_size.value - 1) / page_size.value * page_size.value;
+    return Range<Iova>{Iova{begin}, Bytes{end - begin}};
+  };
+  return (msix.table_bar == name.bar && span_of(name).overlaps(pages(msix.table_offset, msix.table_length))) ||
+         (msix.pba_bar == name.bar && span_of(name).overlaps(pages(msix.pba_offset, msix.pba_length)));
+}
+
+Outcome<const Target*> enabled_target(const State& state, const Machine& machine, const TargetName& name) {
+  const auto wanted = resolved(machine, name);
+  if (!wanted) return tl::unexpected(wanted.error());
+  for (const auto& [key, target] : state.targets) {
+    if (key.device == wanted->device && key.bar == wanted->bar && target.phase == Target::Phase::enabled &&
+        span_of(key).contains(span_of(*wanted)))
+      return &target;
+  }
+  return refuse(ErrorCode::not_enabled, fmt::format("{} is not enabled as a target", wanted->to_string()));
+}
+
+}  // namespace p2pd

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The terms on which targets are enabled and found again: pure functions over state and machine.
+#pragma once
+
+#include "arbiter/state.h"
+#include "model/machine.h"
+#include "model/reason.h"
+#include "model/target_name.h"
+
+namespace p2pd {
+
+// The same target with its length written out (0 = to the end of the BAR). Refused: an unknown function or BAR, an I/O or
+// unassigned BAR, a range that is empty, not page-aligned or beyond the end.
+[[nodiscard]] Outcome<TargetName> resolved(const Machine& machine, const TargetName& name);
+
+// Whether the pages of the (resolved) target hold the MSI-X table or the pending bit array.
+[[nodiscard]] bool holds_msix(const Function& function, const TargetName& name);
+
+// The enabled target in which `name` lies; NotEnabled when there is none.
+[[nodiscard]] Outcome<const Target*> enabled_target(const State& state, const Machine& machine, const TargetName& name);
+
+// The bytes of the BAR that a resolved name means.
+[[nodiscard]] inline Range<Iova> span_of(const TargetName& name) { return {Iova{name.offset.value}, name.length}; }
+
+}  // namespace p2pd

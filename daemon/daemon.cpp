@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "arbiter/arbiter.h"
+#include "bus/service.h"
+#include "config.h"
+#include "effects/journal.h"
+#include "effects/runner.h"
+#include "platform/tables.h"
+#include "sources/source.h"
+#include "state/grant_ids.h"
+
+namespace p2pd {
+
+namespace {
+
+struct EventLoopDeleter {
+  void operator()(sd_event* loop) const { sd_event_unref(loop); }
+};
+struct EventSourceDeleter {
+  void operator()(sd_event_source* source) const { sd_event_source_disable_unref(source); }
+};
+using EventLoop = std::unique_ptr<sd_event, EventLoopDeleter>;
+using EventSource = std::unique_ptr<sd_event_source, EventSourceDeleter>;
+
+// A negative errno from sd-event is fatal: without its loop the daemon is nothing.
+int must(int result, const char* what) {
+  if (result < 0) throw std::system_error(-result, std::generic_category(), what);
+  return result;
+}
+
+EventLoop make_loop() {
+  sd_event* loop = nullptr;
+  must(sd_event_default(&loop), "sd_event_default");
+  return EventLoop(loop);
+}
+
+std::chrono::microseconds boot_time() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::chrono::seconds{now.tv_sec} + std::chrono::microseconds{now.tv_nsec / 1000};
+}
+
+// Defaults and a working service when the file is broken at start; the last good one on reload (design §11).
+Config config_at_start(const std::filesystem::path& file) {
+  auto config = read_config(file);
+  if (config) return std::move(*config);
+  spdlog::error("{}; going on with the defaults", config.error().text);
+  return {};
+}
+
+Machine machine_at_start(const LiveOptions& options) {
+  auto machine = read_live_machine(options);
+  if (!machine) throw std::runtime_error("cannot read the machine: " + machine.error().text);
+  return std::move(*machine);
+}
+
+class Daemon {
+ public:
+  Daemon(const DaemonOptions& options, Vfio& vfio, FdStore& store)
+      : options_(options),
+        config_(config_at_start(options.config_file)),
+        live_{.sysfs_root = options.sysfs_root, .proc_root = options.proc_root, .virtualization = config_.virtualization},
+        vfio_(vfio),
+        loop_(make_loop()),
+        watch_(start_watch(options)),
+        machine_(std::make_shared<const Machine>(machine_at_start(live_))),
+        arbiter_({.limits = config_.limits, .first_id = reserve_grant_ids(options.runtime_directory), .backend = vfio.name()},
+                 machine_, builtin_tables()),
+        runner_({.loop = loop_.get(),
+                 .vfio = &vfio,
+                 .store = &store,
+                 .driver_paths = {.sysfs_root = options.sysfs_root, .proc_root = options.proc_root},
+                 .post = [this](Event event) { post(std::move(event)); },
+                 .path_of = [](const GrantId& grant) { return path_of(grant); }}) {
+    // First of all: what the last daemon mapped is live until it is unmapped.
+    runner_.take_back_store();
+    add_sources();
+    service_.emplace(loop_.get(), options.bus, make_core());
+    spdlog::info("p2pd {} serves {} functions on {}", P2PD_VERSION, machine_->functions().size(), options.bus);
+    if (const auto works = vfio.probe(); !works) spdlog::warn("{} cannot work here: {}", vfio.name(), works.error().text);
+  }
+
+  void run() {
+    sd_event_set_watchdog(loop_.get(), 1);
+    sd_notify(0, "READY=1");
+    must(sd_event_loop(loop_.get()), "sd_event_loop");
+  }
+
+ private:
+  // Watch first, enumerate second: what happens in between is seen twice, not never.
+  static std::optional<Watch> start_watch(const DaemonOptions& options) {
+    if (options.sysfs_root != "/sys") return std::nullopt;
+    auto watch = Watch::start();
+    if (!watch) {
+      spdlog::error("cannot watch for devices that come and go: {}", watch.error().text);
+      return std::nullopt;
+    }
+    return std::move(*watch);
+  }
+
+  Core make_core() {
+    return {.machine = [this]() -> const Machine& { return *machine_; },
+            .state = [this]() -> const State& { return arbiter_.state(); },
+            .check = [this](const Address& initiator, const TargetName& target,
+                            unsigned address_bits) { return arbiter_.check(initiator, target, address_bits); },
+            .submit = [this](Request request) { post(std::move(request)); },
+            .look_again =
+                [this](const Address& address) {
+                  read_again({address});
+                  return machine_->find(address) != nullptr;
+                },
+            .reload = [this] { return reload(); },
+            .probe_backend = [this] { return vfio_.probe(); },
+            .backend = vfio_.name(),
+            .requests_per_uid = config_.limits.requests};
+  }
+
+  void add_sources() {
+    sd_event_source* queue = nullptr;
+    must(sd_event_add_defer(
+             loop_.get(), &queue, [](sd_event_source*, void* self) { return static_cast<Daemon*>(self)->drain_queue(); }, this),
+         "sd_event_add_defer");
+    queue_source_.reset(queue);
+    must(sd_event_source_set_enabled(queue, SD_EVENT_OFF), "sd_event_source_set_enabled");
+
+    add_signal(SIGTERM);
+    add_signal(SIGINT);
+    add_signal(SIGHUP);
+
+    if (!watch_) return;
+    sd_event_source* watch = nullptr;
+    must(sd_event_add_io(
+             loop_.get(), &watch, watch_->fd(), EPOLLIN,
+             [](sd_event_source*, int, std::uint32_t, void* self) {
+               static_cast<Daemon*>(self)->on_devices_changed();
+               return 0;
+             },
+             this),
+         "sd_event_add_io");
+    watch_source_.reset(watch);
+  }
+
+  // The signals must be blocked in every thread, so before the worker starts: main() did that.
+  void add_signal(int number) {
+    must(sd_event_add_signal(
+             loop_.get(), nullptr, number,
+             [](sd_event_source*, const signalfd_siginfo* info, void* self) {
+               static_cast<Daemon*>(self)->on_signal(static_cast<int>(info->ssi_signo));
+               return 0;
+             },
+             this),
+         "sd_event_add_signal");
+  }
+
+  void on_signal(int number) {
+    if (number == SIGHUP) return reload_on_signal();
+    spdlog::info("stopping: giving everything back");
+    sd_notify(0, "STOPPING=1");
+    post(StopRequested{});
+  }
+
+  void reload_on_signal() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1'000'000 + now.tv_nsec / 1000).c_str());
+    static_cast<void>(reload());  // what was wrong is in the log
+    sd_notify(0, "READY=1");
+  }
+
+  Outcome<void> reload() {
+    auto config = read_config(options_.config_file);
+    if (!config) {
+      spdlog::error("{}; keeping the configuration as it was", config.error().text);
+      return tl::unexpected(config.error());
+    }
+    config_ = std::move(*config);
+    arbiter_.set_limits(config_.limits);
+    live_.virtualization = config_.virtualization;
+    read_everything_again();
+    spdlog::info("configuration read again");
+    return {};
+  }
+
+  void on_devices_changed() {
+    const auto changes = watch_->drain();
+    if (changes.is_incomplete) return read_everything_again();
+    read_again(changes.addresses);
+  }
+
+  void read_everything_again() {
+    auto machine = read_live_machine(live_);
+    if (!machine) return spdlog::error("cannot read the machine again: {}", machine.error().text);
+    use_picture(std::move(*machine));
+  }
+
+  void read_again(const std::vector<Address>& addresses) {
+    auto functions = machine_->functions();
+    for (const auto& address : addresses) {
+      std::erase_if(functions, [&](const Function& function) { return function.address == address; });
+      if (auto function = read_live_function(live_, address)) functions.push_back(std::move(*function));
+    }
+    use_picture(Machine(machine_->host(), std::move(functions)));
+  }
+
+  void use_picture(Machine machine) {
+    if (machine == *machine_) return;
+    const auto before = std::exchange(machine_, std::make_shared<const Machine>(std::move(machine)));
+    post(MachineChanged{machine_});
+    if (service_) service_->machine_changed(*before, *machine_);
+  }
+
+  void post(Event event) {
+    // Who asked for another driver must find it in the picture when the answer comes.
+    if (const auto* changed = std::get_if<DriverChanged>(&event)) read_again({changed->device});
+    queue_.push_back(std::move(event));
+    must(sd_event_source_set_enabled(queue_source_.get(), SD_EVENT_ONESHOT), "sd_event_source_set_enabled");
+  }
+
+  int drain_queue() {
+    while (!queue_.empty()) {
+      auto event = std::move(queue_.front());
+      queue_.pop_front();
+      for (auto& effect : arbiter_.handle(std::move(event), boot_time()))
+        std::visit([this](auto& what) { run_effect(std::move(what)); }, effect);
+    }
+    return 0;
+  }
+
+  template <class KernelEffect>
+  void run_effect(KernelEffect effect) {
+    runner_.run(std::move(effect));
+  }
+  void run_effect(const Reply& reply) { service_->answer(reply); }
+  void run_effect(const Announce& announcement) { service_->announce(announcement); }
+  void run_effect(const Journal& entry) { write_journal(entry); }
+  void run_effect(const Tell& notice) {
+    runner_.run(notice);
+    service_->tell(notice);
+  }
+  void run_effect(const Leave&) { sd_event_exit(loop_.get(), 0); }
+
+  DaemonOptions options_;
+  Config config_;
+  LiveOptions live_;
+  Vfio& vfio_;
+  EventLoop loop_;
+  std::optional<Watch> watch_;
+  std::shared_ptr<const Machine> machine_;
+  Arbiter arbiter_;
+  std::deque<Event> queue_;
+  EventSource queue_source_;
+  EventSource watch_source_;
+  Runner runner_;
+  std::optional<Service> service_;
+};
+
+}  // namespace
+
+void run_daemon(const DaemonOptions& options, Vfio& vfio, FdStore& store) { Daemon(options, vfio, store).run(); }
+
+}  // namespace p2pd
