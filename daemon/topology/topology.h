@@ -24,7 +24,8 @@ struct Path {
 [[nodiscard]] Path path_between(const Machine& machine, const Function& initiator, const Function& target);
 
 // Every function whose BARs (ports included) `initiator` can address without passing the IOMMU, from the ACS bits as
-// they are now. The unit of isolation: design §7. The initiator itself is not in it.
+// they are now. The unit of isolation. The initiator itself is not in it, nor is what has no memory BAR. Where the rule
+// comes from: reach_set.cpp.
 struct ReachSet {
   std::vector<Address> functions;
   bool is_complete = true;  // false: an ACS control on the way could not be read, so there may be more

@@ -67,10 +67,10 @@ struct Verdict {
   void conclude();
 };
 
-[[nodiscard]] std::string to_string(Tristate value);                  // no, yes, unknown
-[[nodiscard]] std::string to_string(Route route);                     // none, local, switch, root-complex, described
-[[nodiscard]] std::string to_string(Severity severity);               // block, setup, limit
-[[nodiscard]] std::string to_string(Evidence evidence);               // rules, described, proven
-[[nodiscard]] std::string to_string(KernelRule::MapType map_type);    // unknown, not-supported, bus-address, through-host-bridge
+[[nodiscard]] std::string to_string(Tristate value);                // no, yes, unknown
+[[nodiscard]] std::string to_string(Route route);                   // none, local, switch, root-complex, described
+[[nodiscard]] std::string to_string(Severity severity);             // block, setup, limit
+[[nodiscard]] std::string to_string(Evidence evidence);             // rules, described, proven
+[[nodiscard]] std::string to_string(KernelRule::MapType map_type);  // unknown, not-supported, bus-address, through-host-bridge
 
 }  // namespace p2pd

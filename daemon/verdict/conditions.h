@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What must be so besides a route: the target range, both functions, the machine. Each function adds what it finds.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/machine.h"
+#include "model/target_name.h"
+#include "verdict/verdict.h"
+
+namespace p2pd {
+
+// Is the range there, and may a client ever have it?
+void judge_range(const Function& target, const TargetName& name, std::vector<Blocker>& blockers);
+
+struct FunctionFinding {
+  std::vector<Blocker>& blockers;
+  std::vector<std::string>& notes;
+};
+
+// Can they be used now: driver, power, command register, what must never be lent.
+void judge_initiator(const Machine& machine, const Function& initiator, FunctionFinding finding);
+void judge_target(const Machine& machine, const Function& target, FunctionFinding finding);
+
+// Is the IOMMU group in VFIO's hands?
+void judge_group(const Machine& machine, const Function& function, std::vector<Blocker>& blockers);
+
+// IOMMU and VFIO.
+void judge_host(const HostFacts& host, std::vector<Blocker>& blockers);
+
+}  // namespace p2pd

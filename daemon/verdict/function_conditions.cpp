@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "verdict/codes.h"
+#include "verdict/conditions.h"
+
+namespace p2pd {
+
+namespace {
+
+constexpr std::string_view vfio_driver = "vfio-pci";
+
+bool is_on_vfio(const Function& function) { return function.driver == vfio_driver; }
+
+bool is_low_power(PowerState state) {
+  return state == PowerState::d1 || state == PowerState::d2 || state == PowerState::d3hot || state == PowerState::d3cold;
+}
+
+bool is_asleep(const Function& function) { return function.is_runtime_suspended || is_low_power(function.power_state); }
+
+std::string power_of(const Function& function) {
+  return function.is_runtime_suspended ? fmt::format("runtime-suspended, {}", to_string(function.power_state))
+                                       : to_string(function.power_state);
+}
+
+void judge_driver(const Machine& machine, const Function& function, Code code, std::vector<Blocker>& blockers) {
+  if (is_on_vfio(function)) return;
+  const auto address = function.address.to_string();
+  // A dump tells no drivers: no name there is no finding. A running kernel has a release.
+  const bool is_told = !function.driver.empty() || !machine.host().kernel_release.empty();
+  Finding finding{.where = address,
+                  .observed = !is_told                  ? "the driver is not known"
+                              : function.driver.empty() ? "no driver"
+                                                        : "driver " + function.driver,
+                  .needed = "driver vfio-pci",
+                  .remedy = "p2p-client bind " + address,
+                  .isolation = ""};
+  blockers.push_back(is_told ? blocked(code, std::move(finding)) : undecided(code, std::move(finding)));
+}
+
+// A function on vfio-pci that nobody has opened sleeps, with decode and bus master off: opening it sets all three
+// (vfio_pci_core_enable), so they are no reason against it.
+void judge_power(const Function& function, FunctionFinding& finding) {
+  if (!is_asleep(function)) return;
+  const auto address = function.address.to_string();
+  if (is_on_vfio(function)) {
+    finding.notes.push_back(fmt::format("asleep: {} ({}) is woken when it is opened", address, power_of(function)));
+    return;
+  }
+  finding.blockers.push_back(
+      blocked(Code::asleep, {.where = address,
+                             .observed = power_of(function),
+                             .needed = "D0",
+                             .remedy = fmt::format("echo on > /sys/bus/pci/devices/{}/power/control", address),
+                             .isolation = ""}));
+}
+
+bool wakes_when_opened(const Function& function) { return is_on_vfio(function) && is_asleep(function); }
+
+void judge_decode(const Function& target, std::vector<Blocker>& blockers) {
+  // The command register of a VF has no memory enable bit; it is the PF's: VF MSE, PCIe 6.0 §9.3.3.3.
+  if (target.memory_decode.value_or(true) || target.physical_function || wakes_when_opened(target)) return;
+  const auto address = target.address.to_string();
+  blockers.push_back(blocked(Code::memory_decode_off, {.where = address,
+                                                       .observed = "command register: memory space (bit 1) is 0",
+                                                       .needed = "1",
+                                                       .remedy = fmt::format("setpci -s {} COMMAND=0002:0002", address),
+                                                       .isolation = ""}));
+}
+
+void judge_bus_master(const Function& initiator, std::vector<Blocker>& blockers) {
+  if (initiator.bus_master.value_or(true) || wakes_when_opened(initiator)) return;
+  const auto address = initiator.address.to_string();
+  blockers.push_back(blocked(Code::bus_master_off, {.where = address,
+                                                    .observed = "command register: bus master (bit 2) is 0",
+                                                    .needed = "1; who holds the device sets it in its config space",
+                                                    .remedy = fmt::format("setpci -s {} COMMAND=0004:0004", address),
+                                                    .isolation = ""}));
+}
+
+void judge_config(const Function& function, std::vector<Blocker>& blockers) {
+  const bool is_read = function.port_type != PortType::unknown && (function.memory_decode.has_value() || is_asleep(function));
+  if (is_read) return;
+  blockers.push_back(undecided(Code::config_unreadable, {.where = function.address.to_string(),
+                                                         .observed = "its config space could not be read as a whole",
+                                                         .needed = "config space beyond byte 64, read by root",
+                                                         .remedy = "sudo lspci -xxxx",
+                                                         .isolation = ""}));
+}
+
+void judge_ats(const Function& initiator, std::vector<Blocker>& blockers) {
+  Finding finding{.where = initiator.address.to_string(),
+                  .observed = "ATS is enabled: the device can claim that an address was translated, and reach any",
+                  .needed = "ATS off, or an operator who trusts its firmware",
+                  .remedy = "pci=noats",
+                  .isolation = ""};
+  if (initiator.ats_enabled.value_or(false)) {
+    blockers.push_back(blocked(Code::ats_enabled, std::move(finding)));
+  } else if (!initiator.ats_enabled && initiator.acs.state == Acs::State::unknown &&
+             initiator.port_type != PortType::conventional) {
+    // Both capabilities are in extended config space: unread there, not absent.
+    finding.observed = "it could not be read whether ATS is enabled";
+    finding.remedy = "sudo lspci -xxxx";
+    blockers.push_back(undecided(Code::ats_enabled, std::move(finding)));
+  }
+}
+
+// The kernel gives no function with such a region to VFIO: it cannot be cut off from memory (iommu.c require_direct).
+void judge_reserved_regions(const Function& function, std::vector<Blocker>& blockers) {
+  for (const auto& region : function.reserved_regions) {
+    if (region.type != "direct") continue;
+    blockers.push_back(
+        blocked(Code::reserved_region_direct, {.where = function.address.to_string(),
+                                               .observed = fmt::format("firmware reserved {:#x}+{:#x} for it (RMRR)",
+                                                                       region.range.begin.value, region.range.length.value),
+                                               .needed = "no region of type direct",
+                                               .remedy = "",
+                                               .isolation = ""}));
+    return;
+  }
+}
+
+void judge_vf(const Machine& machine, const Function& function, std::vector<Blocker>& blockers) {
+  const auto* physical = function.physical_function ? machine.find(*function.physical_function) : nullptr;
+  if (physical == nullptr || !is_on_vfio(*physical)) return;
+  blockers.push_back(
+      blocked(Code::pf_on_vfio_pci, {.where = function.address.to_string(),
+                                     .observed = fmt::format("its PF {} is on vfio-pci", physical->address.to_string()),
+                                     .needed = "a PF on its own driver: else a VF is opened with a token only",
+                                     .remedy = "p2p-client unbind " + physical->address.to_string(),
+                                     .isolation = ""}));
+}
+
+void judge_both(const Machine& machine, const Function& function, Code not_on_vfio, FunctionFinding& finding) {
+  if (function.is_bridge()) {
+    finding.blockers.push_back(blocked(Code::is_bridge, {.where = function.address.to_string(),
+                                                         .observed = fmt::format("a bridge ({})", to_string(function.port_type)),
+                                                         .needed = "an endpoint: vfio-pci takes no bridges",
+                                                         .remedy = "",
+                                                         .isolation = ""}));
+    return;
+  }
+  judge_config(function, finding.blockers);
+  judge_driver(machine, function, not_on_vfio, finding.blockers);
+  judge_power(function, finding);
+  judge_reserved_regions(function, finding.blockers);
+  judge_vf(machine, function, finding.blockers);
+  if (machine.host().iommu == Tristate::yes && !function.iommu_group) {
+    finding.blockers.push_back(blocked(Code::no_iommu_group, {.where = function.address.to_string(),
+                                                              .observed = "in no IOMMU group",
+                                                              .needed = "an IOMMU that covers it",
+                                                              .remedy = "",
+                                                              .isolation = ""}));
+  }
+}
+
+}  // namespace
+
+void judge_initiator(const Machine& machine, const Function& initiator, FunctionFinding finding) {
+  judge_both(machine, initiator, Code::initiator_not_on_vfio_pci, finding);
+  if (initiator.is_bridge()) return;
+  judge_bus_master(initiator, finding.blockers);
+  judge_ats(initiator, finding.blockers);
+  if (initiator.virtual_functions.empty()) return;
+  const auto address = initiator.address.to_string();
+  finding.blockers.push_back(
+      blocked(Code::pf_with_vfs,
+              {.where = address,
+               .observed = fmt::format("a PF with {} VFs: who has it controls them", initiator.virtual_functions.size()),
+               .needed = "a PF without VFs, or one of its VFs as initiator",
+               .remedy = fmt::format("echo 0 > /sys/bus/pci/devices/{}/sriov_numvfs", address),
+               .isolation = ""}));
+}
+
+void judge_target(const Machine& machine, const Function& target, FunctionFinding finding) {
+  judge_both(machine, target, Code::target_not_on_vfio_pci, finding);
+  if (!target.is_bridge()) judge_decode(target, finding.blockers);
+}
+
+}  // namespace p2pd

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The route follows the kernel's rule but for three things: different domains are a no where the kernel does not look
+// at them, a virtual machine is unknown where the kernel does not ask, and a root complex that is in no list is unknown.
+// The list names what somebody tried: not being in it means "not known to work", which is neither yes nor no. That a
+// redirect brought the request there changes nothing about it.
+#include "verdict/route.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "verdict/codes.h"
+
+namespace p2pd {
+
+namespace {
+
+std::string names_of(const std::vector<const Function*>& functions, std::string_view separator) {
+  std::vector<std::string> names;
+  names.reserve(functions.size());
+  for (const auto* function : functions) names.push_back(function->address.to_string());
+  return fmt::format("{}", fmt::join(names, separator));
+}
+
+std::string redirect_bits(const Acs& acs) {
+  std::vector<std::string_view> bits;
+  if ((acs.control & Acs::request_redirect) != 0) bits.emplace_back("RR");
+  if ((acs.control & Acs::completion_redirect) != 0) bits.emplace_back("CR");
+  if ((acs.control & Acs::egress_control) != 0) bits.emplace_back("EC");
+  return fmt::format("{}", fmt::join(bits, " "));
+}
+
+// Every function of the path with its control word: one that is left out is one that its operator forgets.
+std::string controls_of(const std::vector<const Function*>& functions) {
+  std::vector<std::string> controls;
+  controls.reserve(functions.size());
+  for (const auto* function : functions)
+    controls.push_back(fmt::format("{} ACS control {:#06x} ({})", function->address.to_string(), function->acs.control,
+                                   redirect_bits(function->acs)));
+  return fmt::format("{}", fmt::join(controls, ", "));
+}
+
+// The remedy names every function that redirects, in the kernel's syntax (';' between them).
+Blocker redirected(const KernelFinding& kernel) {
+  Finding finding{.where = names_of(kernel.redirecting, ", "),
+                  .observed = fmt::format("{}; root complex: {}", controls_of(kernel.redirecting), kernel.root_complex.reason),
+                  .needed = "no ACS redirect (RR, CR, EC) on the path, or a root complex known to forward peer requests",
+                  .remedy = "pci=disable_acs_redir=" + names_of(kernel.redirecting, ";"),
+                  .isolation = "functions below these ports reach each other without passing the IOMMU"};
+  // Certain only where it is known that it does not forward.
+  return kernel.root_complex.forwarding == Forwarding::same_bridge_only
+             ? blocked(Code::acs_redirect_no_root_complex, std::move(finding))
+             : undecided(Code::acs_redirect_no_root_complex, std::move(finding));
+}
+
+Blocker not_forwarded(const RootComplex& root_complex) {
+  Finding finding{.where = root_complex.where,
+                  .observed = root_complex.reason,
+                  .needed = "a root complex known to forward peer requests, or both functions below one switch",
+                  .remedy = "",
+                  .isolation = ""};
+  return root_complex.forwarding == Forwarding::same_bridge_only ? blocked(Code::different_host_bridge, std::move(finding))
+                                                                 : undecided(Code::root_complex_unknown, std::move(finding));
+}
+
+Blocker acs_not_read(const std::vector<const Function*>& unread) {
+  return undecided(Code::acs_unknown, {.where = names_of(unread, ", "),
+                                       .observed = "the ACS control could not be read",
+                                       .needed = "extended config space, read by root",
+                                       .remedy = "sudo lspci -xxxx",
+                                       .isolation = ""});
+}
+
+}  // namespace
+
+std::vector<Blocker> judge_virtualization(const HostFacts& host) {
+  if (host.virtualization == "none") return {};
+  const bool is_known = host.virtualization != "unknown" && !host.virtualization.empty();
+  return {
+      undecided(Code::virtual_topology, {.where = "this machine",
+                                         .observed = is_known ? "a virtual machine: " + host.virtualization
+                                                              : "it could not be read whether this is a virtual machine",
+                                         .needed = "a physical machine, or a description by the hypervisor of who reaches whom",
+                                         .remedy = is_known ? "[platform] virtualization = \"none\" in /etc/p2pd/p2pd.toml" : "",
+                                         .isolation = is_known ? "emulated hardware counts as physical: for laboratories" : ""})};
+}
+
+RouteFinding find_route(const Machine& machine, const Function& initiator, const Function& target, const KernelFinding& kernel) {
+  if (initiator.address == target.address) {
+    return {Route::local,
+            {blocked(Code::same_function, {.where = initiator.address.to_string(),
+                                           .observed = "initiator and target are one function",
+                                           .needed = "two functions: a function with an enabled target is never lent",
+                                           .remedy = "",
+                                           .isolation = ""})}};
+  }
+  RouteFinding finding;
+  if (initiator.address.domain != target.address.domain) {
+    finding.blockers.push_back(
+        blocked(Code::different_domain,
+                {.where = fmt::format("{}, {}", initiator.address.to_string(), target.address.to_string()),
+                 .observed = fmt::format("domains {:04x} and {:04x}", initiator.address.domain, target.address.domain),
+                 .needed = "one domain: a completion carries no domain, nothing is known that brings it back",
+                 .remedy = "",
+                 .isolation = ""}));
+  }
+  auto is_virtual = judge_virtualization(machine.host());
+  finding.blockers.insert(finding.blockers.end(), is_virtual.begin(), is_virtual.end());
+  if (!finding.blockers.empty()) return finding;
+
+  switch (kernel.rule.map_type) {
+    case KernelRule::MapType::bus_address: finding.route = Route::switched; return finding;
+    case KernelRule::MapType::through_host_bridge: finding.route = Route::root_complex; return finding;
+    case KernelRule::MapType::not_supported:
+    case KernelRule::MapType::unknown: break;
+  }
+  if (!kernel.redirecting.empty())
+    finding.blockers.push_back(redirected(kernel));
+  else if (!kernel.unread.empty())
+    finding.blockers.push_back(acs_not_read(kernel.unread));
+  else
+    finding.blockers.push_back(not_forwarded(kernel.root_complex));
+  return finding;
+}
+
+std::vector<Blocker> judge_reach(const Function& initiator, const Function& target, const TargetName& name,
+                                 unsigned address_bits) {
+  const auto* bar = target.find_bar(name.bar);
+  if (bar == nullptr || !bar->bus_address || address_bits >= 64) return {};
+  const auto rest = bar->size.value - std::min(bar->size.value, name.offset.value);
+  const auto length = std::max<std::uint64_t>(name.length.value != 0 ? name.length.value : rest, 1);
+  const auto first = bar->bus_address->value + name.offset.value;
+  const auto range = make_range(BusAddress{first}, Bytes{length});
+  const auto reach = (std::uint64_t{1} << address_bits) - 1;
+  if (range && range->last() <= reach) return {};
+  return {blocked(
+      Code::beyond_dma_mask,
+      {.where = initiator.address.to_string(),
+       .observed = fmt::format("{} is at bus address {:#x}, the initiator reaches up to {:#x}", name.to_string(), first, reach),
+       .needed = "a bus address that the initiator reaches: on a switch route it is the cookie",
+       .remedy = "",
+       .isolation = ""})};
+}
+
+}  // namespace p2pd

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "verdict/verdict.h"
+
+namespace p2pd {
+
+namespace {
+
+Answer weigh(const std::vector<Blocker>& blockers, bool with_setup) {
+  auto answer = Answer::yes;
+  for (const auto& blocker : blockers) {
+    if (blocker.severity == Severity::limit || (blocker.severity == Severity::setup && !with_setup)) continue;
+    if (blocker.is_certain) return Answer::no;
+    answer = Answer::unknown;
+  }
+  return answer;
+}
+
+}  // namespace
+
+void Verdict::conclude() {
+  possible = weigh(blockers, false);
+  answer = weigh(blockers, true);
+}
+
+std::string to_string(Tristate value) {
+  switch (value) {
+    case Tristate::no: return "no";
+    case Tristate::yes: return "yes";
+    case Tristate::unknown: break;
+  }
+  return "unknown";
+}
+
+std::string to_string(Route route) {
+  switch (route) {
+    case Route::local: return "local";
+    case Route::switched: return "switch";
+    case Route::root_complex: return "root-complex";
+    case Route::described: return "described";
+    case Route::none: break;
+  }
+  return "none";
+}
+
+std::string to_string(Severity severity) {
+  switch (severity) {
+    case Severity::setup: return "setup";
+    case Severity::limit: return "limit";
+    case Severity::block: break;
+  }
+  return "block";
+}
+
+std::string to_string(Evidence evidence) {
+  switch (evidence) {
+    case Evidence::described: return "described";
+    case Evidence::proven: return "proven";
+    case Evidence::rules: break;
+  }
+  return "rules";
+}
+
+std::string to_string(KernelRule::MapType map_type) {
+  switch (map_type) {
+    case KernelRule::MapType::not_supported: return "not-supported";
+    case KernelRule::MapType::bus_address: return "bus-address";
+    case KernelRule::MapType::through_host_bridge: return "through-host-bridge";
+    case KernelRule::MapType::unknown: break;
+  }
+  return "unknown";
+}
+
+}  // namespace p2pd

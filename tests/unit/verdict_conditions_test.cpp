@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A pair that works, and everything that can be wrong with it, one at a time: each code of verdict/codes.h is here.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "builders.h"
+#include "verdict/codes.h"
+#include "verdict/judge.h"
+
+namespace p2pd::test {
+
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+// The pair, taken apart: what a case changes before it is judged.
+struct Pair {
+  HostChange host = [](HostFacts&) {};
+  Change initiator = [](Function&) {};
+  Change target = [](Function&) {};
+  Change switch_port = acs_clear;  // both downstream ports
+  std::string initiator_name = "0000:03:00.0";
+  std::string target_name = "0000:04:00.0:2";
+  unsigned address_bits = 64;
+
+  [[nodiscard]] Machine machine() const {
+    return a_machine().on(host).with(
+        a_root_port("0000:00:02.0")
+            .with(acs_redirect,
+                  a_switch("0000:01:00.0")
+                      .with(a_port("0000:02:00.0").with(switch_port, an_endpoint("0000:03:00.0").with(bar(0, 4_KiB), initiator)),
+                            a_port("0000:02:01.0")
+                                .with(switch_port, an_endpoint("0000:04:00.0").with(bar(1, 256), bar(2, 1_MiB), target)))),
+        a_root_port("0000:00:03.0").with(an_endpoint("0000:09:00.0").with(driver("nvme"))));
+  }
+  [[nodiscard]] Verdict judged() const {
+    return judge(machine(), builtin_tables(), at(initiator_name), test::target(target_name), {.address_bits = address_bits});
+  }
+};
+
+Blocker only_blocker(const Pair& pair) {
+  const auto verdict = pair.judged();
+  EXPECT_EQ(verdict.blockers.size(), 1U);
+  return verdict.blockers.empty() ? Blocker{} : verdict.blockers.front();
+}
+
+TEST(Conditions, AreAllMetByAPairThatWorks) {
+  const auto verdict = Pair{}.judged();
+  EXPECT_THAT(verdict.blockers, IsEmpty());
+  EXPECT_THAT(verdict.notes, IsEmpty());
+  EXPECT_EQ(verdict.possible, Answer::yes);
+  EXPECT_EQ(verdict.answer, Answer::yes);
+  EXPECT_EQ(verdict.route, Route::switched);
+}
+
+struct Case {
+  Code code;
+  const char* what;  // the code, or the code and how
+  Pair pair;
+  Answer possible;
+  Answer answer;
+  const char* where;   // part of it
+  const char* remedy;  // the whole
+};
+
+// For documentation's sake every case gives exactly one blocker, but for those that say "with others".
+class Condition : public ::testing::TestWithParam<Case> {};
+
+constexpr auto no = Answer::no;
+constexpr auto yes = Answer::yes;
+constexpr auto unknown = Answer::unknown;
+
+Change msix_at(std::uint64_t table, std::uint64_t pba) {
+  return [=](Function& function) { function.msix = MsixLocation{2, Bytes{table}, Bytes{64}, 2, Bytes{pba}, Bytes{8}}; };
+}
+
+std::vector<Case> cases() {
+  return {
+      {Code::function_not_found, "initiator", {.initiator_name = "0000:77:00.0"}, no, no, "0000:77:00.0", "p2p-client list"},
+      {Code::function_not_found, "target", {.target_name = "0000:77:00.0:0"}, no, no, "0000:77:00.0", "p2p-client list"},
+      {Code::same_function, "", {.initiator_name = "0000:04:00.0"}, no, no, "0000:04:00.0", ""},
+      {Code::is_bridge, "initiator", {.initiator_name = "0000:02:00.0"}, no, no, "0000:02:00.0", ""},
+      {Code::bar_missing, "", {.target_name = "0000:04:00.0:5"}, no, no, "0000:04:00.0:5", "p2p-client show 0000:04:00.0"},
+      {Code::not_memory_bar,
+       "",
+       {.target = change_bar(2, [](Bar& bar) { bar.is_memory = false; })},
+       no,
+       no,
+       "0000:04:00.0:2",
+       "p2p-client show 0000:04:00.0"},
+      {Code::bar_unassigned,
+       "",
+       {.target = change_bar(2, [](Bar& bar) { bar.is_assigned = false; })},
+       no,
+       no,
+       "0000:04:00.0:2",
+       "pci=realloc"},
+      {Code::range_misaligned, "offset", {.target_name = "0000:04:00.0:2:0x800+0x1000"}, no, no, "0000:04:00.0:2", ""},
+      {Code::range_misaligned, "length", {.target_name = "0000:04:00.0:2:0x1000+0x1001"}, no, no, "0000:04:00.0:2", ""},
+      {Code::range_misaligned, "BarSmallerThanAPage", {.target_name = "0000:04:00.0:1"}, no, no, "0000:04:00.0:1", ""},
+      {Code::range_outside_bar, "end", {.target_name = "0000:04:00.0:2:0xff000+0x2000"}, no, no, "0000:04:00.0:2", ""},
+      {Code::range_outside_bar, "begin", {.target_name = "0000:04:00.0:2:0x100000+0x1000"}, no, no, "0000:04:00.0:2", ""},
+      {Code::range_outside_bar,
+       "SizeNotKnown",
+       {.target = change_bar(2, [](Bar& bar) { bar.size = Bytes{}; })},
+       unknown,
+       unknown,
+       "0000:04:00.0:2",
+       ""},
+      {Code::holds_msix,
+       "table",
+       {.target = msix_at(0xff000, 0xff800)},
+       yes,
+       no,
+       "0000:04:00.0:2",
+       "p2p-client enable 0000:04:00.0:2:0x0+0xff000"},
+      {Code::holds_msix,
+       "PendingBitsOnThePageOfTheRange",
+       {.target = msix_at(0x0, 0x2800), .target_name = "0000:04:00.0:2:0x2000+0x1000"},
+       yes,
+       no,
+       "0000:04:00.0:2",
+       "p2p-client enable 0000:04:00.0:2:0x3000+0xfd000"},
+      {Code::virtual_topology,
+       "guest",
+       {.host = virtualization("kvm")},
+       unknown,
+       unknown,
+       "this machine",
+       "[platform] virtualization = \"none\" in /etc/p2pd/p2pd.toml"},
+      {Code::virtual_topology, "NotKnown", {.host = virtualization("unknown")}, unknown, unknown, "this machine", ""},
+      {Code::acs_redirect_no_root_complex,
+       "",
+       {.host = intel, .switch_port = acs_redirect},
+       unknown,
+       unknown,
+       "0000:02:00.0",
+       "pci=disable_acs_redir=0000:02:01.0;0000:02:00.0"},
+      {Code::acs_unknown, "", {.switch_port = acs_unknown}, unknown, unknown, "0000:02:00.0", "sudo lspci -xxxx"},
+      {Code::beyond_dma_mask, "", {.address_bits = 31}, no, no, "0000:03:00.0", ""},
+      {Code::iommu_off,
+       "Intel",
+       {.host =
+            [](HostFacts& host) {
+              intel(host);
+              host.iommu = Tristate::no;
+            }},
+       no,
+       no,
+       "/sys/class/iommu",
+       "intel_iommu=on"},
+      {Code::iommu_off,
+       "Amd",
+       {.host = [](HostFacts& host) { host.iommu = Tristate::no; }},
+       no,
+       no,
+       "/sys/class/iommu",
+       "firmware setup: IOMMU (AMD-Vi) on; boot without amd_iommu=off and iommu=off"},
+      {Code::iommu_unknown,
+       "",
+       {.host = [](HostFacts& host) { host.iommu = Tristate::unknown; }},
+       unknown,
+       unknown,
+       "/sys/class/iommu",
+       ""},
+      {Code::vfio_missing,
+       "",
+       {.host = [](HostFacts& host) { host.vfio = Tristate::no; }},
+       yes,
+       no,
+       "/dev/vfio/vfio",
+       "modprobe vfio-pci"},
+      {Code::vfio_missing,
+       "NotKnown",
+       {.host = [](HostFacts& host) { host.vfio = Tristate::unknown; }},
+       yes,
+       unknown,
+       "/dev/vfio/vfio",
+       "modprobe vfio-pci"},
+      {Code::config_unreadable,
+       "initiator",
+       {.initiator = [](Function& function) { function.memory_decode.reset(); }},
+       unknown,
+       unknown,
+       "0000:03:00.0",
+       "sudo lspci -xxxx"},
+      {Code::no_iommu_group, "", {.host = [](HostFacts&) {}, .target_name = "0000:04:00.0:2"}, no, no, "0000:04:00.0", ""},
+      {Code::group_not_viable, "", {.initiator = in_group(7)}, yes, no, "IOMMU group 7", "p2p-client bind 0000:09:00.0"},
+      {Code::initiator_not_on_vfio_pci,
+       "",
+       {.initiator = driver("nvme")},
+       yes,
+       no,
+       "0000:03:00.0",
+       "p2p-client bind 0000:03:00.0"},
+      {Code::initiator_not_on_vfio_pci,
+       "NoDriver",
+       {.initiator = driver("")},
+       yes,
+       no,
+       "0000:03:00.0",
+       "p2p-client bind 0000:03:00.0"},
+      {Code::target_not_on_vfio_pci, "", {.target = driver("nvme")}, yes, no, "0000:04:00.0", "p2p-client bind 0000:04:00.0"},
+      {Code::memory_decode_off,
+       "",
+       {.target = [](Function& function) { function.memory_decode = false; }},
+       yes,
+       no,
+       "0000:04:00.0",
+       "setpci -s 0000:04:00.0 COMMAND=0002:0002"},
+      {Code::bus_master_off,
+       "",
+       {.initiator = [](Function& function) { function.bus_master = false; }},
+       yes,
+       yes,
+       "0000:03:00.0",
+       "setpci -s 0000:03:00.0 COMMAND=0004:0004"},
+      {Code::ats_enabled,
+       "",
+       {.initiator = [](Function& function) { function.ats_enabled = true; }},
+       yes,
+       no,
+       "0000:03:00.0",
+       "pci=noats"},
+      {Code::reserved_region_direct,
+       "",
+       {.initiator = [](Function& function) { function.reserved_regions = {{{Iova{0x7000'0000}, Bytes{0x1000}}, "direct"}}; }},
+       no,
+       no,
+       "0000:03:00.0",
+       ""},
+      {Code::pf_with_vfs,
+       "",
+       {.initiator = [](Function& function) { function.virtual_functions = {at("0000:03:00.1")}; }},
+       yes,
+       no,
+       "0000:03:00.0",
+       "echo 0 > /sys/bus/pci/devices/0000:03:00.0/sriov_numvfs"},
+  };
+}
+
+// Cases that need more than one change to the picture.
+Machine adapted(const Case& test) {
+  auto functions = test.pair.machine().functions();
+  for (auto& function : functions) {
+    if (test.code == Code::no_iommu_group && function.address == at("0000:04:00.0")) function.iommu_group.reset();
+    if (test.code == Code::group_not_viable && function.address == at("0000:09:00.0")) function.iommu_group = 7;
+  }
+  return {test.pair.machine().host(), functions};
+}
+
+Verdict judged(const Case& test) {
+  return judge(adapted(test), builtin_tables(), at(test.pair.initiator_name), target(test.pair.target_name),
+               {.address_bits = test.pair.address_bits});
+}
+
+TEST_P(Condition, IsFoundAndNamedWithItsRemedy) {
+  const auto& test = GetParam();
+  const auto verdict = judged(test);
+  ASSERT_EQ(verdict.blockers.size(), 1U);
+  const auto& blocker = verdict.blockers.front();
+  EXPECT_EQ(blocker.code, facts_of(test.code).name);
+  EXPECT_EQ(blocker.severity, facts_of(test.code).severity);
+  EXPECT_THAT(blocker.where, HasSubstr(test.where));
+  EXPECT_EQ(blocker.remedy, test.remedy);
+  EXPECT_FALSE(blocker.observed.empty());
+  EXPECT_FALSE(blocker.needed.empty());
+  EXPECT_EQ(verdict.possible, test.possible);
+  EXPECT_EQ(verdict.answer, test.answer);
+}
+
+std::string test_name(const ::testing::TestParamInfo<Case>& test) {
+  auto name = std::string(facts_of(test.param.code).name) + "_" + test.param.what;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Verdict, Condition, ::testing::ValuesIn(cases()), test_name);
+
+// What has no case in the table because it comes with others, or needs another machine; each has a test of its own below
+// or in verdict_kernel_rule_test.cpp.
+TEST(Conditions, AreAllTried) {
+  std::set<std::string_view> tried{"different-domain", "root-complex-unknown", "different-host-bridge", "asleep",
+                                   "pf-on-vfio-pci"};
+  for (const auto& test : cases()) tried.insert(facts_of(test.code).name);
+  std::set<std::string_view> all;
+  for (const auto& facts : all_codes()) all.insert(facts.name);
+  EXPECT_EQ(tried, all);
+}
+
+std::vector<std::string> codes(const Verdict& verdict) {
+  std::vector<std::string> codes;
+  for (const auto& blocker : verdict.blockers) codes.push_back(blocker.code);
+  return codes;
+}
+
+TEST(Conditions, AreAllReportedAtOnce) {
+  const Pair pair{.host =
+                      [](HostFacts& host) {
+                        intel(host);
+                        host.iommu = Tristate::no;
+                        host.vfio = Tristate::no;
+                      },
+                  .initiator = driver("nvme"),
+                  .target = driver(""),
+                  .switch_port = acs_redirect,
+                  .target_name = "0000:04:00.0:5"};
+  EXPECT_THAT(codes(pair.judged()), ElementsAre("acs-redirect-no-root-complex", "bar-missing", "iommu-off", "vfio-missing",
+                                                "initiator-not-on-vfio-pci", "target-not-on-vfio-pci"));
+}
+
+TEST(Conditions, ARangeMayEndWithTheBarButNotAByteLater) {
+  EXPECT_THAT(codes(Pair{.target_name = "0000:04:00.0:2:0x0+0x100000"}.judged()), IsEmpty());
+  EXPECT_THAT(codes(Pair{.target_name = "0000:04:00.0:2:0x0+0x100001"}.judged()),
+              ElementsAre("range-outside-bar", "range-misaligned"));
+}
+
+TEST(Conditions, DifferentDomainsAreANo) {
+  const Machine machine = a_machine().with(a_root_port("0000:00:02.0").with(an_endpoint("0000:03:00.0")),
+                                           a_root_port("10000:00:02.0").with(an_endpoint("10000:04:00.0").with(bar(2, 1_MiB))));
+  const auto verdict = judge(machine, builtin_tables(), at("0000:03:00.0"), target("10000:04:00.0:2"));
+  EXPECT_THAT(codes(verdict), ElementsAre("different-domain"));
+  EXPECT_EQ(verdict.possible, no);
+}
+
+TEST(Conditions, ARootComplexInNoListIsUnknownAndOneThatForwardsElsewhereOnlyIsANo) {
+  const auto across = [](std::uint16_t host_bridge) {
+    const Machine machine = a_machine().on(intel).with(
+        a_host_bridge("0000:00:00.0", 0x8086, host_bridge), a_host_bridge("0000:80:00.0", 0x8086, host_bridge),
+        a_root_port("0000:00:02.0").with(an_endpoint("0000:03:00.0")),
+        a_root_port("0000:80:02.0").with(an_endpoint("0000:84:00.0").with(bar(2, 1_MiB))));
+    return judge(machine, builtin_tables(), at("0000:03:00.0"), target("0000:84:00.0:2"));
+  };
+  EXPECT_THAT(codes(across(0x2020)), IsEmpty());
+  EXPECT_THAT(codes(across(0x29c0)), ElementsAre("root-complex-unknown"));
+  EXPECT_EQ(across(0x29c0).possible, unknown);
+  EXPECT_THAT(codes(across(0x3c00)), ElementsAre("different-host-bridge"));
+  EXPECT_EQ(across(0x3c00).possible, no);
+}
+
+TEST(Conditions, AVfOpensOnlyWhileItsPfIsOnADriverOfItsOwn) {
+  const auto with_pf_on = [](std::string name) {
+    const Machine machine = a_machine().with(
+        a_root_port("0000:00:02.0")
+            .with(an_endpoint("0000:03:00.0").with(driver(name)), a_virtual_function("0000:03:00.1", "0000:03:00.0")),
+        a_root_port("0000:00:03.0").with(an_endpoint("0000:04:00.0").with(bar(2, 1_MiB))));
+    return codes(judge(machine, builtin_tables(), at("0000:03:00.1"), target("0000:04:00.0:2")));
+  };
+  EXPECT_THAT(with_pf_on("vfio-pci"), ElementsAre("pf-on-vfio-pci"));
+  EXPECT_THAT(with_pf_on("nvme"), IsEmpty());
+}
+
+TEST(Conditions, AVfDecodesWhateverItsCommandRegisterSays) {
+  const auto decode_off = [](Function& function) { function.memory_decode = false; };
+  const auto codes_with = [&](const Change& more) {
+    return codes(Pair{.target = [&](Function& function) {
+                   decode_off(function);
+                   more(function);
+                 }}.judged());
+  };
+  EXPECT_THAT(codes_with([](Function&) {}), ElementsAre("memory-decode-off"));
+  EXPECT_THAT(codes_with([](Function& function) { function.physical_function = at("0000:09:00.0"); }), IsEmpty());
+}
+
+TEST(Conditions, ASleepingFunctionOnVfioPciIsANoteAndOnAnotherDriverABlocker) {
+  const auto on_vfio = Pair{.initiator = asleep, .target = asleep}.judged();
+  EXPECT_THAT(on_vfio.blockers, IsEmpty());
+  EXPECT_THAT(on_vfio.notes, ElementsAre(StartsWith("asleep: 0000:03:00.0"), StartsWith("asleep: 0000:04:00.0")));
+
+  const auto on_another = Pair{.target = [](Function& function) {
+                            asleep(function);
+                            function.driver = "nvme";
+                          }}.judged();
+  EXPECT_THAT(codes(on_another), ElementsAre("target-not-on-vfio-pci", "asleep", "memory-decode-off"));
+  EXPECT_THAT(on_another.blockers,
+              Contains(Field(&Blocker::remedy, "echo on > /sys/bus/pci/devices/0000:04:00.0/power/control")));
+}
+
+TEST(Conditions, ATargetThatIsABridgeIsRefused) {
+  EXPECT_THAT(codes(Pair{.target_name = "0000:02:01.0:0"}.judged()), Contains("is-bridge"));
+}
+
+TEST(Conditions, ABridgeOfAnUnknownKindOnThePathMakesTheAnswerUnknown) {
+  const Machine machine =
+      a_machine().with(a_bridge("0000:00:02.0", PortType::unknown, "")
+                           .with(an_endpoint("0000:03:00.0"), an_endpoint("0000:04:00.0").with(bar(2, 1_MiB))));
+  const auto verdict = judge(machine, builtin_tables(), at("0000:03:00.0"), target("0000:04:00.0:2"));
+  EXPECT_THAT(codes(verdict), Contains("config-unreadable"));
+  EXPECT_EQ(verdict.possible, unknown);
+}
+
+TEST(Conditions, BridgesAndIdleFunctionsLeaveAGroupViable) {
+  const auto with_driver = [](std::string name) {
+    auto functions = Pair{}.machine().functions();
+    for (auto& function : functions) {
+      if (function.address == at("0000:09:00.0")) function.driver = name;
+      function.iommu_group = 7;
+    }
+    return codes(judge({Pair{}.machine().host(), functions}, builtin_tables(), at("0000:03:00.0"), target("0000:04:00.0:2")));
+  };
+  EXPECT_THAT(with_driver("nvme"), ElementsAre("group-not-viable"));
+  EXPECT_THAT(with_driver(""), IsEmpty());
+  EXPECT_THAT(with_driver("vfio-pci"), IsEmpty());
+}
+
+TEST(Conditions, ARelaxableReservedRegionIsNoReason) {
+  const auto with_region = [](std::string type) {
+    return Pair{
+        .initiator = [=](Function& function) { function.reserved_regions = {{{Iova{0x7000'0000}, Bytes{0x1000}}, type}}; }}
+        .judged();
+  };
+  EXPECT_THAT(codes(with_region("direct")), ElementsAre("reserved-region-direct"));
+  EXPECT_THAT(codes(with_region("direct-relaxable")), IsEmpty());
+  EXPECT_THAT(codes(with_region("msi")), IsEmpty());
+}
+
+TEST(Conditions, OfADumpAreUndecidedNotNo) {
+  const auto verdict = Pair{.host = [](HostFacts& host) { host = {}; }, .initiator = driver(""), .target = driver("")}.judged();
+  for (const auto& blocker : verdict.blockers) EXPECT_FALSE(blocker.is_certain) << blocker.code;
+  EXPECT_EQ(verdict.possible, unknown);
+  EXPECT_EQ(verdict.answer, unknown);
+}
+
+TEST(Conditions, UnreadAtsIsUndecidedOnPciExpressOnly) {
+  const auto unread = [](PortType type) {
+    return Pair{.initiator =
+                    [=](Function& function) {
+                      acs_unknown(function);
+                      function.ats_enabled.reset();
+                      function.port_type = type;
+                    }}
+        .judged();
+  };
+  EXPECT_THAT(codes(unread(PortType::endpoint)), Contains("ats-enabled"));
+  EXPECT_THAT(codes(unread(PortType::conventional)), IsEmpty());
+}
+
+TEST(Conditions, TheDmaMaskCountsFromTheLastByteAndOnASwitchRouteOnly) {
+  // BARs begin at 3 GiB: 32 bits reach them, 31 do not.
+  EXPECT_EQ((Pair{.address_bits = 32}.judged().answer), yes);
+  EXPECT_EQ(only_blocker({.address_bits = 31}).code, "beyond-dma-mask");
+  EXPECT_EQ((Pair{.switch_port = acs_redirect, .address_bits = 31}.judged().answer), yes);
+
+  const Pair ends_at_4_gib{.target = [](Function& function) { bar_at(4, 8_KiB, 0xffff'e000)(function); },
+                           .target_name = "0000:04:00.0:4",
+                           .address_bits = 32};
+  EXPECT_EQ(ends_at_4_gib.judged().answer, yes);
+  auto one_page_on = ends_at_4_gib;
+  one_page_on.target = [](Function& function) { bar_at(4, 8_KiB, 0xffff'f000)(function); };
+  EXPECT_EQ(only_blocker(one_page_on).code, "beyond-dma-mask");
+}
+
+TEST(MachineConditions, AreThoseThatEveryPairGets) {
+  const Machine machine = a_machine().on([](HostFacts& host) {
+    host.iommu = Tristate::no;
+    host.vfio = Tristate::no;
+    host.virtualization = "kvm";
+  });
+  std::vector<std::string> found;
+  for (const auto& blocker : judge_machine(machine)) found.push_back(blocker.code);
+  EXPECT_THAT(found, ElementsAre("virtual-topology", "iommu-off", "vfio-missing"));
+  EXPECT_THAT(judge_machine(a_machine()), IsEmpty());
+}
+
+}  // namespace
+
+}  // namespace p2pd::test

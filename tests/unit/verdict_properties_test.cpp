@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What holds for every machine: drawn trees of switches, drawn ACS.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "builders.h"
+#include "topology/topology.h"
+#include "verdict/judge.h"
+
+namespace p2pd::test {
+
+namespace {
+
+constexpr std::uint16_t redirect = Acs::request_redirect | Acs::completion_redirect | Acs::egress_control;
+
+void acs_absent(Function& function) { function.acs = {Acs::State::absent, 0, 0}; }
+
+// Mostly without redirect: a way of five ports that all may redirect is hardly ever a direct one.
+Change drawn_acs() {
+  const auto control = *rc::gen::inRange<std::uint16_t>(0, 0x80);
+  return *rc::gen::weightedElement<Change>({{8, acs(Acs::upstream_forwarding)},
+                                            {4, acs_clear},
+                                            {4, acs_absent},
+                                            {2, acs_redirect},
+                                            {1, acs_unknown},
+                                            {1, acs(control)}});
+}
+
+// A tree of drawn shape; bus numbers are given as firmware does, depth first.
+class DrawnTree {
+ public:
+  Machine machine() {
+    auto builder = a_machine().on(*rc::gen::element(HostChange{epyc}, HostChange{intel}, HostChange{hygon}));
+    builder = builder.with(a_host_bridge("0000:00:00.0", 0x8086, *rc::gen::element<std::uint16_t>(0x2020, 0x3c00, 0x29c0)));
+    const auto root_ports = *rc::gen::weightedElement<int>({{3, 1}, {1, 2}});
+    for (int slot = 1; slot <= root_ports; ++slot)
+      builder = builder.with(below(a_root_port(name(0, slot, 0)).with(drawn_acs()), 2));
+    return builder;
+  }
+
+ private:
+  static std::string name(int bus, int device, int function) {
+    return Address{0, static_cast<std::uint8_t>(bus), static_cast<std::uint8_t>(device), static_cast<std::uint8_t>(function)}
+        .to_string();
+  }
+
+  Node below(Node port, int depth) {
+    const auto bus = ++last_bus_;
+    if (depth == 0 || *rc::gen::inRange(0, 3) == 0) {
+      const auto functions = *rc::gen::inRange(1, 4);
+      for (int function = 0; function < functions; ++function)
+        port = port.with(an_endpoint(name(bus, 0, function)).with(drawn_acs(), bar(0, 4_KiB)));
+      return port;
+    }
+    auto upstream = a_switch(name(bus, 0, 0)).with(drawn_acs(), bar(0, 4_KiB));
+    const auto inner = ++last_bus_;
+    const auto ports = *rc::gen::inRange(1, 4);
+    for (int device = 0; device < ports; ++device)
+      upstream = upstream.with(below(a_port(name(inner, device, 0)).with(drawn_acs(), bar(0, 4_KiB)), depth - 1));
+    return port.with(upstream);
+  }
+
+  int last_bus_ = 0;
+};
+
+Function drawn_function(const Machine& machine) { return *rc::gen::elementOf(machine.functions()); }
+
+Function drawn_endpoint(const Machine& machine) {
+  std::vector<Function> endpoints;
+  for (const auto& function : machine.functions())
+    if (function.port_type == PortType::endpoint) endpoints.push_back(function);
+  return *rc::gen::elementOf(endpoints);
+}
+
+Machine with_acs(const Machine& machine, const Address& where, std::uint16_t more) {
+  auto functions = machine.functions();
+  for (auto& function : functions)
+    if (function.address == where)
+      function.acs = {Acs::State::present, 0x7f, static_cast<std::uint16_t>(function.acs.control | more)};
+  return {machine.host(), functions};
+}
+
+// Any function that can have ACS; one whose ACS is known, so that setting a bit is the only change.
+Address drawn_known_port(const Machine& machine) {
+  std::vector<Address> known;
+  for (const auto& function : machine.functions())
+    if (function.port_type != PortType::conventional && function.acs.state == Acs::State::present)
+      known.push_back(function.address);
+  RC_PRE(!known.empty());
+  return *rc::gen::elementOf(known);
+}
+
+std::set<Address> reach(const Machine& machine, const Address& initiator) {
+  const auto set = reach_set(machine, *machine.find(initiator));
+  return {set.functions.begin(), set.functions.end()};
+}
+
+Verdict judged(const Machine& machine, const Address& initiator, const Address& device) {
+  return judge(machine, builtin_tables(), initiator, TargetName{device, 0, {}, {}});
+}
+
+RC_GTEST_PROP(Distance, IsSymmetric, ()) {
+  const auto machine = DrawnTree().machine();
+  const auto a = drawn_function(machine);
+  const auto b = drawn_function(machine);
+  const auto there = path_between(machine, a, b);
+  const auto back = path_between(machine, b, a);
+  RC_ASSERT(there.distance == back.distance);
+  RC_ASSERT(there.common == back.common);
+  RC_ASSERT(there.initiator_arm == back.target_arm);
+  RC_ASSERT((there.distance == 0) == (a.address == b.address));
+}
+
+RC_GTEST_PROP(ReachSet, NeverGrowsWhenARedirectIsSwitchedOn, ()) {
+  const auto machine = DrawnTree().machine();
+  const auto initiator = drawn_endpoint(machine).address;
+  const auto port = drawn_known_port(machine);
+  const auto bit = *rc::gen::element<std::uint16_t>(Acs::request_redirect, Acs::egress_control);
+  const auto before = reach(machine, initiator);
+  const auto after = reach(with_acs(machine, port, bit), initiator);
+  RC_CLASSIFY(after.size() < before.size(), "smaller");
+  RC_ASSERT(std::includes(before.begin(), before.end(), after.begin(), after.end()));
+}
+
+RC_GTEST_PROP(ReachSet, IsEmptyWhereEverythingRedirects, ()) {
+  auto functions = DrawnTree().machine().functions();
+  for (auto& function : functions) acs_redirect(function);
+  const Machine machine({}, functions);
+  const auto set = reach_set(machine, drawn_endpoint(machine));
+  RC_ASSERT(set.functions.empty());
+  RC_ASSERT(set.is_complete);
+}
+
+// A target that the switch routes to is one that the initiator reaches past the IOMMU, with or without a mapping.
+RC_GTEST_PROP(ReachSet, HasEveryTargetOnASwitchRoute, ()) {
+  const auto machine = DrawnTree().machine();
+  const auto a = drawn_endpoint(machine).address;
+  const auto b = drawn_endpoint(machine).address;
+  const auto verdict = judged(machine, a, b);
+  RC_CLASSIFY(verdict.route == Route::switched, "switched");
+  if (verdict.route == Route::switched) RC_ASSERT(reach(machine, a).contains(b));
+}
+
+RC_GTEST_PROP(Route, IsNeverMadeASwitchRouteByARedirect, ()) {
+  const auto machine = DrawnTree().machine();
+  const auto a = drawn_endpoint(machine).address;
+  const auto b = drawn_endpoint(machine).address;
+  const auto port = drawn_known_port(machine);
+  const auto bit = *rc::gen::element<std::uint16_t>(Acs::request_redirect, Acs::completion_redirect, Acs::egress_control);
+  const auto before = judged(machine, a, b).route;
+  const auto after = judged(with_acs(machine, port, bit), a, b).route;
+  RC_CLASSIFY(before == Route::switched && after != Route::switched, "redirected");
+  if (before != Route::switched) RC_ASSERT(after != Route::switched);
+}
+
+RC_GTEST_PROP(Route, IsADirectOneOnlyIfNothingOnThePathRedirects, ()) {
+  const auto machine = DrawnTree().machine();
+  const auto a = drawn_endpoint(machine);
+  const auto b = drawn_endpoint(machine);
+  if (judged(machine, a.address, b.address).route != Route::switched) return;
+  const auto path = path_between(machine, a, b);
+  RC_ASSERT(path.common.has_value());
+  auto nodes = path.initiator_arm;
+  nodes.insert(nodes.end(), path.target_arm.begin(), path.target_arm.end());
+  nodes.push_back(*path.common);
+  for (const auto& address : nodes) {
+    const auto& acs = machine.find(address)->acs;
+    RC_ASSERT(acs.state != Acs::State::unknown);
+    RC_ASSERT((acs.control & redirect) == 0 || acs.state == Acs::State::absent);
+  }
+}
+
+RC_GTEST_PROP(Answer, IsNeverYesWithoutARouteOrWithSomethingUndecided, ()) {
+  const auto machine = DrawnTree().machine();
+  const auto verdict = judged(machine, drawn_function(machine).address, drawn_function(machine).address);
+  const auto counts = [](const Blocker& blocker) { return blocker.severity != Severity::limit; };
+  const auto has_reason = std::any_of(verdict.blockers.begin(), verdict.blockers.end(), counts);
+  RC_CLASSIFY(verdict.answer == Answer::yes, "yes");
+  RC_ASSERT((verdict.answer == Answer::yes) == !has_reason);
+  if (verdict.answer == Answer::yes) RC_ASSERT(verdict.possible == Answer::yes && verdict.route != Route::none);
+  if (verdict.route == Route::none) RC_ASSERT(verdict.possible != Answer::yes);
+}
+
+}  // namespace
+
+}  // namespace p2pd::test
