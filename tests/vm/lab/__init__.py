@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """The laboratory: a real Linux kernel behind an emulated IOMMU, on any Debian 12.
 
     from lab import Machine, Layout

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """The host's half of the laboratory's agent: commands in the guest.
 
 Messages, one JSON object a line, bytes as base64:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Things that take long to make, kept outside the work tree.
 
 An artifact is a directory whose name holds a hash of what made it, so it never
@@ -60,6 +61,9 @@ def _locked(name: str) -> Iterator[None]:
 def artifact(name: str, recipe: Iterable[str | bytes], make: Callable[[Path], None]) -> Path:
     """The directory `name-HASH`, made by `make(directory)` unless it is there."""
     place = root() / f"{name}-{digest(recipe)}"
+    if place.exists():
+        os.utime(place)
+        return place
     with _locked(name):
         if not place.exists():
             log.info("%s: making it (once; kept in %s)", name, root())
@@ -73,7 +77,6 @@ def artifact(name: str, recipe: Iterable[str | bytes], make: Callable[[Path], No
                 shutil.rmtree(draft, ignore_errors=True)
                 raise
             log.info("%s: done in %.0f s", name, time.monotonic() - started)
-        os.utime(place)
         _forget_old(name)
     return place
 

@@ -1,8 +1,14 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the host's tools with their output in a log file."""
 
+import contextlib
+import functools
+import itertools
 import os
 import shlex
+import shutil
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,10 +17,20 @@ from .errors import LabError
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
+RUNS_KEPT = 20
+
+
+@functools.cache
 def log_directory() -> Path:
-    """Where every log of builds and machines goes: in the tree, ignored by git."""
-    path = REPOSITORY / "build" / "log"
-    path.mkdir(parents=True, exist_ok=True)
+    """Where every log of this run goes: `build/log/TIME-PID`, and `build/log/latest`."""
+    top = REPOSITORY / "build" / "log"
+    path = top / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    path.mkdir(parents=True)
+    latest = top / f".latest-{os.getpid()}"
+    latest.symlink_to(path.name)
+    latest.replace(top / "latest")
+    for old in sorted(p for p in top.glob("2*-*") if p.is_dir())[:-RUNS_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
     return path
 
 
@@ -48,10 +64,13 @@ def run_logged(
 
 
 def fresh_log(name: str) -> Path:
-    """An empty log file of that name."""
-    path = log_directory() / f"{name}.log"
-    path.write_bytes(b"")
-    return path
+    """An empty log file of that name; the second one of a run is called `NAME-2.log`."""
+    for number in itertools.count(1):
+        path = log_directory() / (f"{name}.log" if number == 1 else f"{name}-{number}.log")
+        with contextlib.suppress(FileExistsError):
+            path.touch(exist_ok=False)
+            return path
+    raise AssertionError("count() has no end")
 
 
 def output_of(command: Sequence[str]) -> str:

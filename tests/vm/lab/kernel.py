@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Kernels to boot: vmlinuz, an initrd that finds the disks, and a disk of modules.
 
 The modules come as a disk of their own that the initrd mounts, so that one
@@ -22,7 +23,7 @@ _EARLY = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "virtio_console"
 # What a guest of this laboratory can have a use for, out of 390 MB of modules:
 # drivers of what it has, and of what tests bind, mount, stack or bring up.
 _KEPT = [
-    "arch", "crypto", "lib", "mm",
+    "crypto/crc32c_generic.ko", "lib", "mm",
     "fs/autofs", "fs/configfs", "fs/ext4", "fs/fuse", "fs/jbd2", "fs/mbcache.ko", "fs/overlayfs", "fs/squashfs",
     "drivers/block", "drivers/char", "drivers/dma-buf", "drivers/firmware", "drivers/iommu", "drivers/md",
     "drivers/misc", "drivers/net/dummy.ko", "drivers/net/net_failover.ko", "drivers/net/virtio_net.ko",
@@ -56,7 +57,8 @@ def _make(image: str, release: str, out: Path) -> None:
     shutil.move(tree / "boot" / f"vmlinuz-{release}", out / "vmlinuz")
 
     modules = tree / "lib" / "modules" / release
-    _prune(modules / "kernel")
+    run_logged(["depmod", "--basedir", tree, release], log)
+    _prune(modules)
     run_logged(["depmod", "--basedir", tree, release], log)
     _make_initrd(tree, release, out / "initrd", log)
 
@@ -71,24 +73,34 @@ def _make(image: str, release: str, out: Path) -> None:
     shutil.rmtree(tree)
 
 
-def _prune(top: Path) -> None:
-    for path in sorted(top.rglob("*.ko*")):
-        name = path.relative_to(top).as_posix()
-        if not any(name == kept or name.startswith(f"{kept}/") or name.startswith(f"{kept}.") for kept in _KEPT):
-            path.unlink()
+def _prune(modules: Path) -> None:
+    """Leaves the modules of `_KEPT` and what they depend on."""
+    closures = _closures(modules)
+    kept: set[str] = set()
+    for path, closure in closures.items():
+        name = path.removeprefix("kernel/")
+        if any(name == wanted or name.startswith((f"{wanted}/", f"{wanted}.")) for wanted in _KEPT):
+            kept.update(closure)
+    for path in closures.keys() - kept:
+        (modules / path).unlink()
+
+
+def _closures(modules: Path) -> dict[str, list[str]]:
+    """Each module with all it depends on, in the order in which they can be loaded."""
+    closures: dict[str, list[str]] = {}
+    for line in (modules / "modules.dep").read_text().splitlines():
+        path, _, dependencies = line.partition(":")
+        closures[path] = [*reversed(dependencies.split()), path]  # the file has the deepest last
+    return closures
 
 
 def _load_order(modules: Path) -> list[str]:
     """The early modules, each after what it depends on, as paths below the release's directory."""
-    needs: dict[str, list[str]] = {}
-    for line in (modules / "modules.dep").read_text().splitlines():
-        path, _, dependencies = line.partition(":")
-        # modules.dep lists the whole closure, the deepest last
-        needs[path] = [*reversed(dependencies.split()), path]
-    by_name = {Path(path).name.split(".")[0].replace("-", "_"): path for path in needs}
+    closures = _closures(modules)
+    by_name = {Path(path).name.split(".")[0].replace("-", "_"): path for path in closures}
     order: list[str] = []
     for name in _EARLY:
-        for path in needs.get(by_name.get(name, ""), []):  # not there: built in
+        for path in closures.get(by_name.get(name, ""), []):  # not there: built in
             if path not in order:
                 order.append(path)
     return order

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Which devices a machine has, and where they sit.
 
 Slots are drawn anew for each boot: nothing that is tested may come to rely on

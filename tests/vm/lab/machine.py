@@ -1,26 +1,33 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """A running machine: QEMU, the ways into it, and its end."""
 
 import contextlib
 import logging
 import os
 import random
+import re
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from . import image, kernel
 from .agent import DEFAULT_TIMEOUT, Agent, CommandFailed, Process, Result
-from .commands import fresh_log, log_directory, run_logged, tail
+from .commands import fresh_log, run_logged, tail
 from .errors import LabError
 from .kernel import Kernel
 from .layout import ROOT_BUS, Layout, standard
 from .qmp import Qmp
 
 log = logging.getLogger("lab")
+
+# DMAR: [DMA Write NO_PASID] Request device [05:00.0] fault addr 0x100000 [fault reason 0x05] PTE Write access is not set
+_FAULT = re.compile(r"DMAR: .*Request device \[(?P<device>[0-9a-f:.]+)\] fault addr (?P<iova>0x[0-9a-f]+)")
+
+Hotplug = Literal["pciehp", "acpi"]
 
 BOOT_TIMEOUT = 300.0
 CARGO = "/srv/cargo"
@@ -29,9 +36,12 @@ CARGO = "/srv/cargo"
 class Machine:
     """A guest that has booted. Made by `boot`, which also ends it."""
 
-    def __init__(self, layout: Layout, directory: Path, console: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, layout: Layout, directory: Path, console: Path, qemu_log: Path, process: subprocess.Popen[bytes]
+    ) -> None:
         self.layout = layout
         self.console = console
+        self._qemu_log = qemu_log
         self._directory = directory
         self._process = process
         self._addresses: dict[str, str] = {}
@@ -51,12 +61,14 @@ class Machine:
         cargo: Path | None = None,
         cpu: str = "EPYC",
         arguments: Sequence[str] = (),
+        hotplug: Hotplug = "pciehp",
         name: str = "machine",
     ) -> Iterator[Self]:
         """Boots and waits until systemd is content; QEMU is killed on the way out, whatever happens.
 
         cargo: a directory that the guest gets, read-only, at /srv/cargo.
         arguments: more of the kernel's command line.
+        hotplug: by the port itself, as servers do, or by ACPI as QEMU does unless told.
         """
         if layout is None:
             layout = standard(int(os.environ.get("LAB_SEED") or random.randrange(1 << 32)))
@@ -69,7 +81,7 @@ class Machine:
             disks = {"root": root} | ({"modules": booted.modules} if booted.modules else {})
             if cargo is not None:
                 disks["cargo"] = _pack(cargo, directory / "cargo.ext4")
-            command = _command(layout, directory, console, booted, disks, cpu, arguments)
+            command = _command(layout, directory, console, booted, disks, cpu, arguments, hotplug)
             qemu_log = fresh_log(f"{name}-qemu")
             log.info("booting Linux %s on %s; seed %d; console in %s", booted.release, cpu, layout.seed, console)
             with open(qemu_log, "ab") as out:
@@ -79,7 +91,7 @@ class Machine:
                     command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=directory, start_new_session=True
                 )
             try:
-                machine = cls(layout, directory, console, process)
+                machine = cls(layout, directory, console, qemu_log, process)
                 try:
                     machine._wait_until_booted(cargo is not None)
                     yield machine
@@ -99,7 +111,7 @@ class Machine:
     def _wait_for_sockets(self) -> None:
         """QEMU makes them before the guest runs its first instruction."""
         deadline = time.monotonic() + 30
-        while not all(_accepts(self._directory / name) for name in ("qmp", "agent", "shell")):
+        while not all((self._directory / name).is_socket() for name in ("qmp", "agent", "shell")):
             self.check_alive()
             if time.monotonic() > deadline:
                 raise LabError("QEMU did not open its sockets in time")
@@ -185,6 +197,12 @@ class Machine:
         self._addresses = {}  # it may have moved something
         return self.qmp_channel.execute(command, **arguments)
 
+    def dmar_faults(self, address: str | None = None) -> list[int]:
+        """The addresses of all DMA faults that the kernel has logged, of one function or of any."""
+        lines = self.run("dmesg").text.splitlines()
+        faults = (_FAULT.search(line) for line in lines)
+        return [int(f["iova"], 16) for f in faults if f and address in (None, f"0000:{f['device']}")]
+
     def install(self, directory: str = f"{CARGO}/packages", timeout: float = 180.0) -> Result:
         """Installs packages from a directory of the guest, as a user would who downloaded them."""
         command = f"cd {directory} && apt-get install -y -q ./*.deb"
@@ -192,6 +210,9 @@ class Machine:
 
     def report(self, lines: int = 40) -> str:
         """What to look at after a failure."""
+        if (status := self._process.poll()) is not None:
+            complaints = [line for line in tail(self._qemu_log, 1000).splitlines() if line.startswith("qemu: ")]
+            return "\n".join([f"QEMU has ended with status {status} ({self._qemu_log})", *complaints, tail(self.console)])
         parts = []
         commands = {
             "journal": f"journalctl --no-pager --quiet -o short-monotonic -n {lines}",
@@ -212,18 +233,13 @@ class Machine:
         return self._directory / "shell"
 
 
-def _accepts(path: Path) -> bool:
-    return path.is_socket()
-
-
 def _pack(directory: Path, disk: Path) -> Path:
     """A directory as a disk image."""
     size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-    log_file = log_directory() / "cargo.log"
     run_logged(
         ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-E", "root_owner=0:0", "-d", directory]
         + [disk, f"{(size >> 20) * 5 // 4 + 16}M"],
-        log_file,
+        fresh_log("cargo"),
     )
     return disk
 
@@ -250,6 +266,7 @@ def _command(
     disks: Mapping[str, Path],
     cpu: str,
     arguments: Sequence[str],
+    hotplug: Hotplug,
 ) -> list[str]:
     """QEMU's command line."""
     # quiet: each line on an emulated serial port costs milliseconds; the journal has them all.
@@ -257,6 +274,8 @@ def _command(
     cmdline = ["console=ttyS0", "quiet", "panic=-1", "mitigations=off", "intel_iommu=on", "net.ifnames=0", *arguments]
     words = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     words += ["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", "2", "-m", "1024"]
+    if hotplug == "pciehp":
+        words += ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]
     words += ["-kernel", str(booted.vmlinuz), "-initrd", str(booted.initrd), "-append", " ".join(cmdline)]
     words += ["-chardev", f"file,id=console,path={console}", "-serial", "chardev:console"]
     words += ["-qmp", f"unix:{directory}/qmp,server=on,wait=off"]

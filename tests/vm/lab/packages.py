@@ -1,13 +1,21 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """p2pd's Debian packages, built once per state of the source tree."""
 
+import logging
 import shutil
 from pathlib import Path
 
 from . import cache
 from .commands import REPOSITORY, fresh_log, output_of, run_logged
 from .errors import LabError
+from .machine import Machine
+
+log = logging.getLogger("lab")
 
 _BUILDER = REPOSITORY / "packaging" / "build-debs"
+
+# Emulated hardware counts as physical here: the rules under test are those of real machines.
+_CONFIGURATION = '[platform]\nvirtualization = "none"\n'
 
 # What packages are made from: tests and documents may change without a new build.
 _NOT_SOURCES = ("tests/", "docs/", ".ci/", "quickstart", "run-tests", ".gitignore", "README.md")
@@ -38,3 +46,11 @@ def _make(out: Path) -> None:
     for path in out.iterdir():
         if path.suffix != ".deb":  # .changes, .buildinfo
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def set_up(machine: Machine) -> None:
+    """Installs the packages as an administrator would, and makes alice one of group p2p; bob is not."""
+    log.info("installing the packages in the guest")
+    machine.install()
+    machine.put("/etc/p2pd/p2pd.toml", _CONFIGURATION)
+    machine.run("systemctl restart p2pd.service && usermod --append --groups p2p alice")

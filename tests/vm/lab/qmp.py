@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """QEMU's own control channel: plug, unplug, and where each device is."""
 
 import json

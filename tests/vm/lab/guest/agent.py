@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """The guest's half of the laboratory's agent: runs commands for the host.
 
 Speaks JSON, one message a line, over a virtio-serial port; bytes travel as

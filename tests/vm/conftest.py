@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One booted machine for the whole session, and what to look at when a test fails."""
+
+import logging
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab import Machine, packages, prepare
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--filter", metavar="RE", help="run only the tests whose id matches")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Boots and builds take their time: say what is going on, past pytest's capture.
+    class ToTerminal(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            reporter = config.pluginmanager.get_plugin("terminalreporter")
+            capture = config.pluginmanager.get_plugin("capturemanager")
+            with capture.global_and_fixture_disabled():
+                reporter.ensure_newline()
+                reporter.write_line(f"laboratory: {record.getMessage()}")
+
+    logger = logging.getLogger("lab")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.addHandler(ToTerminal())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    pattern = config.getoption("--filter")
+    if pattern is None:
+        return
+    chosen = [item for item in items if re.search(pattern, item.nodeid)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failure is shown with the guest's journal and console."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    machine = getattr(item, "funcargs", {}).get("machine") or getattr(item, "funcargs", {}).get("guest")
+    if report.failed and isinstance(machine, Machine):
+        report.sections.append(("the guest", machine.report()))
+
+
+@pytest.fixture(scope="session")
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """The standard machine, as it is after its boot."""
+    wants_p2pd = any("guest" in getattr(item, "fixturenames", ()) for item in request.session.items)
+    prepared = prepare.everything(with_packages=wants_p2pd, with_tools=wants_p2pd)
+    with tempfile.TemporaryDirectory() as cargo:
+        with Machine.boot(cargo=prepared.load(Path(cargo))) as booted:
+            yield booted
+
+
+@pytest.fixture(scope="session")
+def guest(machine: Machine) -> Machine:
+    """The machine with p2pd's packages installed, and alice in group p2p; bob is not."""
+    packages.set_up(machine)
+    return machine
+
+
+@pytest.fixture
+def edu(machine: Machine) -> str:
+    """The address of the initiator behind the switch with ACS."""
+    return machine.address("edu")
+
+
+@pytest.fixture
+def ivshmem(machine: Machine) -> str:
+    """The address of the target behind the switch with ACS."""
+    return machine.address("ivshmem")
