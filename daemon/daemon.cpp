@@ -18,6 +18,7 @@
 #include "arbiter/arbiter.h"
 #include "bus/service.h"
 #include "config.h"
+#include "effects/event_source.h"
 #include "effects/journal.h"
 #include "effects/runner.h"
 #include "platform/tables.h"
@@ -31,21 +32,11 @@ namespace {
 struct EventLoopDeleter {
   void operator()(sd_event* loop) const { sd_event_unref(loop); }
 };
-struct EventSourceDeleter {
-  void operator()(sd_event_source* source) const { sd_event_source_disable_unref(source); }
-};
 using EventLoop = std::unique_ptr<sd_event, EventLoopDeleter>;
-using EventSource = std::unique_ptr<sd_event_source, EventSourceDeleter>;
-
-// A negative errno from sd-event is fatal: without its loop the daemon is nothing.
-int must(int result, const char* what) {
-  if (result < 0) throw std::system_error(-result, std::generic_category(), what);
-  return result;
-}
 
 EventLoop make_loop() {
   sd_event* loop = nullptr;
-  must(sd_event_default(&loop), "sd_event_default");
+  must_work(sd_event_default(&loop), "sd_event_default");
   return EventLoop(loop);
 }
 
@@ -98,7 +89,7 @@ class Daemon {
   void run() {
     sd_event_set_watchdog(loop_.get(), 1);
     sd_notify(0, "READY=1");
-    must(sd_event_loop(loop_.get()), "sd_event_loop");
+    must_work(sd_event_loop(loop_.get()), "sd_event_loop");
   }
 
  private:
@@ -132,11 +123,12 @@ class Daemon {
 
   void add_sources() {
     sd_event_source* queue = nullptr;
-    must(sd_event_add_defer(
-             loop_.get(), &queue, [](sd_event_source*, void* self) { return static_cast<Daemon*>(self)->drain_queue(); }, this),
-         "sd_event_add_defer");
+    must_work(
+        sd_event_add_defer(
+            loop_.get(), &queue, [](sd_event_source*, void* self) { return static_cast<Daemon*>(self)->drain_queue(); }, this),
+        "sd_event_add_defer");
     queue_source_.reset(queue);
-    must(sd_event_source_set_enabled(queue, SD_EVENT_OFF), "sd_event_source_set_enabled");
+    must_work(sd_event_source_set_enabled(queue, SD_EVENT_OFF), "sd_event_source_set_enabled");
 
     add_signal(SIGTERM);
     add_signal(SIGINT);
@@ -144,27 +136,27 @@ class Daemon {
 
     if (!watch_) return;
     sd_event_source* watch = nullptr;
-    must(sd_event_add_io(
-             loop_.get(), &watch, watch_->fd(), EPOLLIN,
-             [](sd_event_source*, int, std::uint32_t, void* self) {
-               static_cast<Daemon*>(self)->on_devices_changed();
-               return 0;
-             },
-             this),
-         "sd_event_add_io");
+    must_work(sd_event_add_io(
+                  loop_.get(), &watch, watch_->fd(), EPOLLIN,
+                  [](sd_event_source*, int, std::uint32_t, void* self) {
+                    static_cast<Daemon*>(self)->on_devices_changed();
+                    return 0;
+                  },
+                  this),
+              "sd_event_add_io");
     watch_source_.reset(watch);
   }
 
   // The signals must be blocked in every thread, so before the worker starts: main() did that.
   void add_signal(int number) {
-    must(sd_event_add_signal(
-             loop_.get(), nullptr, number,
-             [](sd_event_source*, const signalfd_siginfo* info, void* self) {
-               static_cast<Daemon*>(self)->on_signal(static_cast<int>(info->ssi_signo));
-               return 0;
-             },
-             this),
-         "sd_event_add_signal");
+    must_work(sd_event_add_signal(
+                  loop_.get(), nullptr, number,
+                  [](sd_event_source*, const signalfd_siginfo* info, void* self) {
+                    static_cast<Daemon*>(self)->on_signal(static_cast<int>(info->ssi_signo));
+                    return 0;
+                  },
+                  this),
+              "sd_event_add_signal");
   }
 
   void on_signal(int number) {
@@ -205,16 +197,35 @@ class Daemon {
   void read_everything_again() {
     auto machine = read_live_machine(live_);
     if (!machine) return spdlog::error("cannot read the machine again: {}", machine.error().text);
-    use_picture(std::move(*machine));
+    auto functions = machine->functions();
+    for (auto& function : functions) keep_what_sleeps(function);
+    use_picture(Machine(machine->host(), std::move(functions)));
   }
 
-  void read_again(const std::vector<Address>& addresses) {
+  void read_again(std::vector<Address> addresses) {
     auto functions = machine_->functions();
-    for (const auto& address : addresses) {
+    for (const auto& address : with_physical_functions(std::move(addresses))) {
       std::erase_if(functions, [&](const Function& function) { return function.address == address; });
-      if (auto function = read_live_function(live_, address)) functions.push_back(std::move(*function));
+      auto function = read_live_function(live_, address, machine_->find(address));
+      if (!function) continue;
+      keep_what_sleeps(*function);
+      functions.push_back(std::move(*function));
     }
     use_picture(Machine(machine_->host(), std::move(functions)));
+  }
+
+  // The kernel announces virtual functions that come and go, but not the physical one that counts them.
+  std::vector<Address> with_physical_functions(std::vector<Address> addresses) const {
+    for (std::size_t i = 0, count = addresses.size(); i < count; ++i) {
+      const auto* function = machine_->find(addresses[i]);
+      if (function != nullptr && function->physical_function) addresses.push_back(*function->physical_function);
+    }
+    return addresses;
+  }
+
+  // A function that could not be read without waking it is as it was when it was read last.
+  void keep_what_sleeps(Function& fresh) const {
+    if (const auto* before = machine_->find(fresh.address)) carry_over_config(fresh, *before);
   }
 
   void use_picture(Machine machine) {
@@ -228,7 +239,7 @@ class Daemon {
     // Who asked for another driver must find it in the picture when the answer comes.
     if (const auto* changed = std::get_if<DriverChanged>(&event)) read_again({changed->device});
     queue_.push_back(std::move(event));
-    must(sd_event_source_set_enabled(queue_source_.get(), SD_EVENT_ONESHOT), "sd_event_source_set_enabled");
+    must_work(sd_event_source_set_enabled(queue_source_.get(), SD_EVENT_ONESHOT), "sd_event_source_set_enabled");
   }
 
   int drain_queue() {

@@ -30,7 +30,15 @@ Verdict Arbiter::check(const Address& initiator, const TargetName& target, unsig
   const auto* target_function = machine_->find(target.device);
   if (initiator_function == nullptr || target_function == nullptr) return verdict;
 
-  if (!state_.offers.contains(initiator)) {
+  // What an operator accepted stands against nobody any more.
+  const auto offer = state_.offers.find(initiator);
+  const auto enabled = enabled_target(state_, *machine_, target);
+  std::erase_if(verdict.blockers, [&](const Blocker& blocker) {
+    return (blocker.code == "ats-enabled" && offer != state_.offers.end() && offer->second.trusted_firmware) ||
+           (blocker.code == "holds-msix" && enabled && (*enabled)->is_forced);
+  });
+
+  if (offer == state_.offers.end()) {
     verdict.blockers.push_back({.code = "initiator-not-offered",
                                 .severity = Severity::setup,
                                 .where = initiator.to_string(),
@@ -38,7 +46,7 @@ Verdict Arbiter::check(const Address& initiator, const TargetName& target, unsig
                                 .needed = "an operator's offer",
                                 .remedy = fmt::format("p2p-client offer {}", initiator.to_string())});
   }
-  if (const auto usable = enabled_target(state_, *machine_, target); !usable) {
+  if (!enabled) {
     verdict.blockers.push_back({.code = "target-not-enabled",
                                 .severity = Severity::setup,
                                 .where = target.to_string(),

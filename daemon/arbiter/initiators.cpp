@@ -15,15 +15,24 @@ Outcome<const Function*> Arbiter::lendable(const Address& address, bool trusted_
   if (function->is_bridge()) return refuse(ErrorCode::blocked, text + " is a bridge [is-bridge]");
   if (!function->virtual_functions.empty())
     return refuse(ErrorCode::blocked, text + " has virtual functions enabled: who holds it controls them [pf-with-vfs]");
+  // vfio-pci gives such a VF only to who shows the PF's token (vfio_pci_core.c, VF token), and its owner trusts the PF's.
+  if (function->physical_function) {
+    const auto* physical = machine_->find(*function->physical_function);
+    if (physical != nullptr && physical->driver == "vfio-pci")
+      return refuse(ErrorCode::blocked, fmt::format("{} is a virtual function of {}, which is on vfio-pci [pf-on-vfio-pci]", text,
+                                                    physical->address.to_string()));
+  }
   for (const auto& region : function->reserved_regions)
     if (region.type == "direct")
       return refuse(ErrorCode::blocked, text + " has a firmware-required memory region (RMRR) [reserved-region-direct]");
-  if (function->ats_enabled.value_or(false) && !trusted_firmware)
-    return refuse(
-        ErrorCode::blocked,
-        text +
-            " has ATS enabled: its firmware can forge translated requests to any address; boot with pci=noats, or offer "
-            "it as trusted-firmware [ats-enabled]");
+  // Unknown is not "off": where extended config space could not be read, it may be on. Conventional functions have none.
+  const auto may_have_ats =
+      function->ats_enabled.value_or(function->port_type != PortType::conventional && function->acs.state == Acs::State::unknown);
+  if (may_have_ats && !trusted_firmware)
+    return refuse(ErrorCode::blocked,
+                  text +
+                      " has ATS enabled, or it could not be read: its firmware can forge translated requests to "
+                      "any address; boot with pci=noats, or offer it as trusted-firmware [ats-enabled]");
   return function;
 }
 

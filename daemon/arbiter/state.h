@@ -31,6 +31,7 @@ struct Target {
   TargetName name;  // length is never 0 here
   bool exclusive = true;
   std::optional<Access> access;
+  bool is_forced = false;  // enabled although it holds the MSI-X table or pending bits
   enum class Phase : std::uint8_t { opening, enabled, disabling } phase = Phase::opening;
 };
 

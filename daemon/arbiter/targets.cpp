@@ -73,7 +73,8 @@ void Arbiter::on(RequestId id, const Caller& caller, Enable& command) {
       return reply(id, refuse(ErrorCode::busy, fmt::format("{} is {}", held->where, held->observed)));
   }
 
-  state_.targets.emplace(*name, Target{.name = *name, .exclusive = command.exclusive, .access = command.access});
+  state_.targets.emplace(
+      *name, Target{.name = *name, .exclusive = command.exclusive, .access = command.access, .is_forced = command.force});
   if (device != devices_.end() && device->second.phase == TargetDevice::Phase::open) {
     state_.targets.at(*name).phase = Target::Phase::enabled;
     reply(id, ReplyValue{});

@@ -15,6 +15,7 @@ namespace p2pd {
 struct DriverPaths {
   std::filesystem::path sysfs_root = "/sys";
   std::filesystem::path proc_root = "/proc";
+  std::filesystem::path vfio_directory = "/dev/vfio";
 };
 
 // What uses this function now, one sentence each: mounted or swapped block devices (through md, dm, LVM), interfaces
@@ -24,7 +25,8 @@ struct DriverPaths {
 // driver_override = vfio-pci, unbind, drivers_probe, verified. On failure the old driver is back.
 [[nodiscard]] Outcome<void> bind_to_vfio(const DriverPaths& paths, const Address& address, bool force);
 
-// Clears the override and lets the kernel find the function's own driver.
+// Clears the override and lets the kernel find the function's own driver. Busy while anybody has the function open: the
+// kernel would wait for the last close, with our worker in it; `force` does not change that.
 [[nodiscard]] Outcome<void> unbind_from_vfio(const DriverPaths& paths, const Address& address, bool force);
 
 }  // namespace p2pd

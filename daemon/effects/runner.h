@@ -8,11 +8,12 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
+#include <string>
 
 #include "arbiter/effect.h"
 #include "arbiter/event.h"
 #include "driver/driver.h"
+#include "mapping/transaction.h"
 #include "mapping/vfio.h"
 #include "state/fd_store.h"
 
@@ -22,11 +23,12 @@ class Runner {
  public:
   struct Parts {
     sd_event* loop = nullptr;
-    Vfio* vfio = nullptr;        // used by the worker only
-    FdStore* store = nullptr;    // used by the worker only
+    Vfio* vfio = nullptr;      // used by the worker only
+    FdStore* store = nullptr;  // used by the worker only
     DriverPaths driver_paths;
-    std::function<void(Event)> post;  // called on the loop's thread only
+    std::function<void(Event)> post;                     // called on the loop's thread only
     std::function<std::string(const GrantId&)> path_of;  // object path, for notices over the lease
+    FaultInjector fail = {};                             // tests only: makes a step fail by its name
   };
   explicit Runner(Parts parts);
   Runner(const Runner&) = delete;
@@ -49,6 +51,9 @@ class Runner {
   void run(UnbindFromVfio effect);
   void run(const Tell& effect);
   void run(const StartDeadline& effect);
+
+  // Closes a foreign file away from the loop and from the worker: a TCP socket may linger, a FUSE file may never answer.
+  void dispose(UniqueFd file);
 
  private:
   struct Impl;

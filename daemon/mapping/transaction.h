@@ -14,9 +14,9 @@
 namespace p2pd {
 
 struct Step {
-  std::string name;                     // "open group 12": appears in the error
+  std::string name;  // "open group 12": appears in the error
   std::function<Outcome<void>()> run;
-  std::function<void()> undo;           // empty = nothing to undo
+  std::function<void()> undo;  // empty = nothing to undo
 };
 
 // Tests make a step fail by name; in the daemon there is none.

@@ -39,6 +39,12 @@ using Outcome = tl::expected<T, Reason>;
   return tl::unexpected<Reason>(Reason{code, std::move(text)});
 }
 
+// What went wrong, for an outcome of another type.
+template <class T>
+[[nodiscard]] tl::unexpected<Reason> error_of(const Outcome<T>& outcome) {
+  return tl::unexpected<Reason>(outcome.error());
+}
+
 // `what: strerror(error)`: a system call that failed, with the object that it was for.
 [[nodiscard]] tl::unexpected<Reason> refuse_errno(std::string what, int error);
 

@@ -4,11 +4,10 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
-#include <istream>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/machine.h"
@@ -16,9 +15,9 @@
 
 namespace p2pd {
 
-// Names of ids, from libpci's list. Loaded once, copied, freed (the list costs 2 MiB).
 struct LiveOptions {
-  std::filesystem::path sysfs_root = "/sys";  // another root: a generated tree, no libpci access to the real machine
+  // Another root is a generated tree. What is beside sysfs (/boot, /lib/modules, /dev) is looked for beside the root too.
+  std::filesystem::path sysfs_root = "/sys";
   std::filesystem::path proc_root = "/proc";
   std::string virtualization = "auto";  // "auto" = detect; else taken as it is ("none": emulated hardware counts as physical)
 };
@@ -26,11 +25,19 @@ struct LiveOptions {
 // Reads every function once.
 [[nodiscard]] Outcome<Machine> read_live_machine(const LiveOptions& options);
 
-// Reads one function again (after bind, unbind, change); nothing when it is gone.
-[[nodiscard]] std::optional<Function> read_live_function(const LiveOptions& options, const Address& address);
+// Reads one function again (after bind, unbind, change); nothing when it is gone. From `before`, what was read of it
+// last time, it takes the names (looking them up costs some 10 ms) and what carry_over_config() says.
+[[nodiscard]] std::optional<Function> read_live_function(const LiveOptions& options, const Address& address,
+                                                         const Function* before = nullptr);
+
+// A function that was asleep when `fresh` was read (its config space is left alone, so that reading does not wake it)
+// keeps what its config space said before. Decode, bus master and power are not carried over: those sleep changes.
+void carry_over_config(Function& fresh, const Function& before);
 
 // From the text of `lspci -x`, -xxx or -xxxx (with or without -n, -v is fine too). What the dump cannot tell is unknown.
+// parse_dump() touches no file and leaves the names empty.
 [[nodiscard]] Outcome<Machine> read_dump(const std::filesystem::path& file);
+[[nodiscard]] Outcome<Machine> parse_dump(std::string_view text);
 
 // Watches the subsystem `pci` through udev. The fd is for the event loop; `drain` reads what came and says which
 // functions to read again. Watch first, enumerate second.

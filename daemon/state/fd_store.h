@@ -3,6 +3,8 @@
 // The service manager's fd store: what must outlive this process. sd_pid_notify_with_fds(3), design §8.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +13,11 @@
 #include "model/unique_fd.h"
 
 namespace p2pd {
+
+// FileDescriptorStoreMax= of the unit. Beyond it the manager drops fds without a word.
+inline constexpr std::size_t fd_store_limit = 4096;
+// LISTEN_FDNAMES is one string of at most 128 KiB (execve(2)): 4096 names of this length, with room.
+inline constexpr std::size_t fd_name_limit = 16;
 
 class FdStore {
  public:
@@ -32,6 +39,7 @@ class FdStore {
 };
 
 // The real one (NOTIFY_SOCKET, LISTEN_FDS). Without a manager it keeps nothing and says so once in the log.
-[[nodiscard]] std::unique_ptr<FdStore> make_systemd_fd_store();
+// `patience`: how long remove() waits for the manager.
+[[nodiscard]] std::unique_ptr<FdStore> make_systemd_fd_store(std::chrono::milliseconds patience = std::chrono::seconds{5});
 
 }  // namespace p2pd

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/context.h"
+
+#include <ostream>
+
+#include "cli/json.h"
+
+namespace p2pclient::cli {
+
+Context::Context(Terminal terminal, GlobalOptions options, std::vector<std::string> rest)
+    : terminal_(terminal), options_(std::move(options)), rest_(std::move(rest)) {
+  if (options_.color != "auto") terminal_.style.colors = options_.color == "always";
+}
+
+void Context::print(const std::string& text) { terminal_.out << text; }
+
+void Context::note(const std::string& text) { terminal_.err << "p2p-client: note: " << text << '\n'; }
+
+void Context::fail(const std::string& text) { terminal_.err << "p2p-client: error: " << text << '\n'; }
+
+void Context::print_done(const std::string& verb, const std::string& object) {
+  print(json() ? done_json(verb, object) : verb + ": " + object + "\n");
+}
+
+std::unique_ptr<Source> Context::source() {
+  if (!options_.dump.empty()) return open_dump(options_.dump);
+  return open_daemon(Client::connect({.bus = options_.bus}));
+}
+
+Client Context::client() {
+  if (!options_.no_ask_password && !agent_) agent_ = std::make_unique<PasswordAgent>();
+  return Client::connect({.bus = options_.bus, .may_interact = !options_.no_ask_password});
+}
+
+}  // namespace p2pclient::cli

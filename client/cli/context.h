@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What a command works with: the options that all commands have, where to write, and the way to values.
+#pragma once
+
+#include <iosfwd>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/password_agent.h"
+#include "cli/source.h"
+#include "cli/table.h"
+#include "p2pclient/client.h"
+
+namespace p2pclient::cli {
+
+// The world outside, so that tests can be one.
+struct Terminal {
+  std::ostream& out;
+  std::ostream& err;
+  Style style;  // what suits the terminal; options may say otherwise
+};
+
+struct GlobalOptions {
+  bool json = false;
+  std::string dump;  // "" = ask p2pd
+  std::string bus = "system";
+  bool no_ask_password = false;
+  std::string color = "auto";
+};
+
+class Context {
+ public:
+  Context(Terminal terminal, GlobalOptions options, std::vector<std::string> rest);
+
+  [[nodiscard]] bool json() const { return options_.json; }
+  [[nodiscard]] const Style& style() const { return terminal_.style; }
+  // What came after `--`.
+  [[nodiscard]] const std::vector<std::string>& rest() const { return rest_; }
+
+  // To standard output.
+  void print(const std::string& text);
+  // To standard error, `p2p-client: note: …`.
+  void note(const std::string& text);
+  // To standard error, `p2p-client: error: …`.
+  void fail(const std::string& text);
+  // What an operation did.
+  void print_done(const std::string& verb, const std::string& object);
+
+  // For commands that look. Throws Error.
+  [[nodiscard]] std::unique_ptr<Source> source();
+  // For commands that do something: on a terminal polkit may ask for a password as long as the context lives. Throws Error.
+  [[nodiscard]] Client client();
+  // Before another program takes the terminal.
+  void stop_asking() { agent_.reset(); }
+
+ private:
+  Terminal terminal_;
+  GlobalOptions options_;
+  std::vector<std::string> rest_;
+  std::unique_ptr<PasswordAgent> agent_;
+};
+
+}  // namespace p2pclient::cli

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The rules of p2pd over the dump of another machine: what needs a look at this machine is unknown there.
+#include "cli/rules.h"
+#include "cli/source.h"
+#include "model/machine.h"
+#include "platform/tables.h"
+#include "sources/source.h"
+#include "verdict/judge.h"
+
+namespace p2pclient::cli {
+
+namespace {
+
+[[noreturn]] void fail(std::string_view name, const std::string& text) { throw Error(std::string(name), text); }
+
+p2pd::Address parse_address(const std::string& text) {
+  const auto address = p2pd::Address::parse(text);
+  if (!address) fail(error_name::invalid_argument, "`" + text + "` is no address: dddd:bb:dd.f");
+  return *address;
+}
+
+p2pd::TargetName parse_target(const std::string& text) {
+  const auto target = p2pd::TargetName::parse(text);
+  if (!target) fail(error_name::invalid_argument, "`" + text + "` is no target: ADDRESS:BAR[:OFFSET+LENGTH]");
+  return *target;
+}
+
+PairSummary summarize(const p2pd::Verdict& verdict) {
+  PairSummary pair;
+  pair.is_same = verdict.initiator == verdict.target.device;
+  if (pair.is_same) return pair;
+  pair.possible = to_answer(verdict.possible);
+  pair.answer = to_answer(verdict.answer);
+  pair.route = p2pd::to_string(verdict.route);
+  return pair;
+}
+
+// The index of `pair` in `kinds`, where it is put when it is new. Few kinds: answers × answers × routes.
+std::uint8_t index_of(const PairSummary& pair, std::vector<PairSummary>& kinds) {
+  for (std::size_t i = 0; i < kinds.size(); ++i)
+    if (kinds[i] == pair) return static_cast<std::uint8_t>(i);
+  kinds.push_back(pair);
+  return static_cast<std::uint8_t>(kinds.size() - 1);
+}
+
+class DumpSource final : public Source {
+ public:
+  explicit DumpSource(p2pd::Machine machine) : machine_(std::move(machine)) {}
+
+  std::vector<Device> devices() override {
+    std::vector<Device> devices;
+    for (const auto& function : machine_.functions()) devices.push_back(to_device(function));
+    return devices;
+  }
+
+  Device device(const std::string& address) override { return to_device(find(parse_address(address))); }
+
+  Verdict check(const std::string& initiator, const std::string& target, std::optional<unsigned> address_bits) override {
+    return to_verdict(judge(find(parse_address(initiator)).address, find(parse_target(target)), address_bits));
+  }
+
+  Matrix check_all(const std::vector<std::string>& initiators, const std::vector<std::string>& targets) override {
+    Matrix matrix;
+    for (const auto& name : initiators.empty() ? all_initiators() : initiators)
+      matrix.initiators.push_back(find(parse_address(name)).address.to_string());
+    for (const auto& name : targets.empty() ? all_targets() : targets)
+      matrix.targets.push_back(find(parse_target(name)).to_string());
+    for (const auto& initiator : matrix.initiators)
+      for (const auto& target : matrix.targets)
+        matrix.cells.push_back(index_of(summarize(judge(parse_address(initiator), parse_target(target), {})), matrix.kinds));
+    return matrix;
+  }
+
+  // They are those of this machine, the dump is of another.
+  std::vector<std::string> problems() override { return {}; }
+
+ private:
+  [[nodiscard]] const p2pd::Function& find(const p2pd::Address& address) const {
+    const auto* function = machine_.find(address);
+    if (function == nullptr) fail(error_name::not_found, "no function " + address.to_string() + " in the dump");
+    return *function;
+  }
+
+  [[nodiscard]] p2pd::TargetName find(const p2pd::TargetName& target) const {
+    if (find(target.device).find_bar(target.bar) == nullptr)
+      fail(error_name::not_found, target.device.to_string() + " has no BAR " + std::to_string(target.bar));
+    return target;
+  }
+
+  [[nodiscard]] p2pd::Verdict judge(const p2pd::Address& initiator, const p2pd::TargetName& target,
+                                    std::optional<unsigned> address_bits) const {
+    return p2pd::judge(machine_, p2pd::builtin_tables(), initiator, target, {address_bits.value_or(64)});
+  }
+
+  [[nodiscard]] std::vector<std::string> all_initiators() const {
+    std::vector<std::string> names;
+    for (const auto& function : machine_.functions())
+      if (!function.is_bridge()) names.push_back(function.address.to_string());
+    return names;
+  }
+
+  [[nodiscard]] std::vector<std::string> all_targets() const {
+    std::vector<std::string> names;
+    for (const auto& function : machine_.functions())
+      for (const auto& bar : function.bars)
+        if (!function.is_bridge() && bar.is_memory && bar.is_assigned)
+          names.push_back(p2pd::TargetName{function.address, bar.index, {}, {}}.to_string());
+    return names;
+  }
+
+  p2pd::Machine machine_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> open_dump(const std::string& file) {
+  auto machine = p2pd::read_dump(file);
+  if (!machine) fail(error_name::failed, machine.error().text);
+  return std::make_unique<DumpSource>(*std::move(machine));
+}
+
+}  // namespace p2pclient::cli

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "p2pclient/client.h"
+
+#include <algorithm>
+
+#include "connection.h"
+#include "decode.h"
+#include "holding_impl.h"
+#include "target.h"
+
+namespace p2pclient {
+
+namespace {
+
+constexpr const char* device_interface = "org.p2pd1.Device";
+constexpr const char* holding_interface = "org.p2pd1.Holding";
+constexpr const char* mapping_interface = "org.p2pd1.Mapping";
+
+// p2pd has opened the device before it answers; the descriptor is on its way or here.
+constexpr std::chrono::seconds patience_for_the_device_fd{10};
+
+DeviceProxy device_proxy(Connection& connection, const std::string& address) {
+  return connection.proxy<DeviceProxy>(guard([&] { return connection.manager().GetDeviceByAddress(address); }));
+}
+
+Options take_back(const TakeBackOptions& options) {
+  return {{"force", sdbus::Variant{options.force}},
+          {"grace_ms", sdbus::Variant{static_cast<std::uint32_t>(options.grace.count())}}};
+}
+
+Options address_bits(const std::optional<unsigned>& bits) {
+  if (!bits) return {};
+  return {{"address_bits", sdbus::Variant{static_cast<std::uint32_t>(*bits)}}};
+}
+
+FileDescriptor receive_device_fd(Lease& lease) {
+  while (auto notice = lease.read(patience_for_the_device_fd)) {
+    if (notice->event == Notice::Event::fds && !notice->fds.empty()) return std::move(notice->fds.front());
+    if (notice->event == Notice::Event::ended || notice->event == Notice::Event::revoked)
+      throw Error(std::string(error_name::gone), "p2pd took the holding back at once");
+  }
+  throw Error(std::string(error_name::failed), "p2pd granted the holding, but its device did not come over the lease");
+}
+
+// All objects that have `interface`, decoded.
+template <class Decode>
+auto collect(Connection& connection, const char* interface, Decode decode) {
+  std::vector<decltype(decode(std::string(), Properties()))> values;
+  for (const auto& [path, interfaces] : connection.managed_objects())
+    if (const auto found = interfaces.find(interface); found != interfaces.end()) values.push_back(decode(path, found->second));
+  return values;
+}
+
+// Paths end in numbers: 10 comes after 9.
+bool earlier(const std::string& a, const std::string& b) { return a.size() != b.size() ? a.size() < b.size() : a < b; }
+
+}  // namespace
+
+Client::Client(std::shared_ptr<Connection> connection) noexcept : connection_(std::move(connection)) {}
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+Client::~Client() = default;
+
+Client Client::connect(const ConnectOptions& options) { return Client(std::make_shared<Connection>(options)); }
+
+DaemonInfo Client::info() const { return decode_info(connection_->properties(manager_path, "org.p2pd1.Manager")); }
+
+std::vector<Device> Client::devices() const {
+  auto devices = collect(*connection_, device_interface,
+                         [](const std::string&, const Properties& properties) { return decode_device(properties); });
+  std::sort(devices.begin(), devices.end(), [](const Device& a, const Device& b) { return earlier(a.address, b.address); });
+  return devices;
+}
+
+Device Client::device(const std::string& address) const {
+  const auto path = guard([&] { return connection_->manager().GetDeviceByAddress(address); });
+  return decode_device(connection_->properties(path, device_interface));
+}
+
+std::vector<HoldingInfo> Client::holdings() const {
+  auto holdings = collect(*connection_, holding_interface, decode_holding);
+  std::sort(holdings.begin(), holdings.end(), [](const auto& a, const auto& b) { return earlier(a.path, b.path); });
+  return holdings;
+}
+
+std::vector<MappingInfo> Client::mappings() const {
+  auto mappings = collect(*connection_, mapping_interface, decode_mapping);
+  std::sort(mappings.begin(), mappings.end(), [](const auto& a, const auto& b) { return earlier(a.path, b.path); });
+  return mappings;
+}
+
+Verdict Client::check(const std::string& initiator, const std::string& target, const CheckOptions& options) const {
+  return guard([&] {
+    return decode_verdict(std::get<1>(connection_->manager().Check(initiator, target, address_bits(options.address_bits))));
+  });
+}
+
+Matrix Client::check_all(const std::vector<std::string>& initiators, const std::vector<std::string>& targets) const {
+  return guard([&] {
+    Options options;
+    if (!initiators.empty()) options.emplace("initiators", sdbus::Variant{initiators});
+    if (!targets.empty()) options.emplace("targets", sdbus::Variant{targets});
+    Matrix matrix;
+    std::vector<std::string> legend;
+    std::tie(matrix.initiators, matrix.targets, matrix.cells, legend) = connection_->manager().CheckAll(options);
+    for (const auto& word : legend) matrix.kinds.push_back(decode_pair(word));
+    return matrix;
+  });
+}
+
+void Client::enable(const std::string& target, const EnableOptions& options) {
+  const auto parts = split_target(target);
+  Options terms{{"exclusive", sdbus::Variant{options.exclusive}}};
+  if (options.access) terms.emplace("access", sdbus::Variant{std::string(to_string(*options.access))});
+  if (options.force) terms.emplace("force", sdbus::Variant{true});
+  auto device = device_proxy(*connection_, parts.device);
+  guard([&] { device.Enable(parts.bar, parts.offset, parts.length, terms); });
+}
+
+void Client::disable(const std::string& target, const TakeBackOptions& options) {
+  const auto parts = split_target(target);
+  auto device = device_proxy(*connection_, parts.device);
+  guard([&] { device.Disable(parts.bar, parts.offset, parts.length, take_back(options)); });
+}
+
+void Client::offer(const std::string& initiator, const OfferOptions& options) {
+  Options terms;
+  if (!options.group.empty()) terms.emplace("group", sdbus::Variant{options.group});
+  if (options.trusted_firmware) terms.emplace("trusted_firmware", sdbus::Variant{true});
+  auto device = device_proxy(*connection_, initiator);
+  guard([&] { device.Offer(terms); });
+}
+
+void Client::withdraw(const std::string& initiator, const TakeBackOptions& options) {
+  auto device = device_proxy(*connection_, initiator);
+  guard([&] { device.Withdraw(take_back(options)); });
+}
+
+void Client::bind(const std::string& address, bool force) {
+  auto device = device_proxy(*connection_, address);
+  guard([&] { device.Bind({{"force", sdbus::Variant{force}}}); });
+}
+
+void Client::unbind(const std::string& address, bool force) {
+  auto device = device_proxy(*connection_, address);
+  guard([&] { device.Unbind({{"force", sdbus::Variant{force}}}); });
+}
+
+Holding Client::acquire(const std::string& initiator, const AcquireOptions& options) {
+  auto pair = Lease::create();
+  const auto [path, grant] = guard([&] {
+    // Moved in: sdbus::UnixFd copies lose CLOEXEC.
+    const sdbus::UnixFd theirs(pair.theirs.release(), sdbus::adopt_fd);
+    return connection_->manager().Acquire(initiator, theirs, address_bits(options.address_bits));
+  });
+  auto impl = std::make_unique<Holding::Impl>();
+  impl->connection = connection_;
+  impl->path = path;
+  impl->initiator = initiator;
+  if (const auto found = grant.find("backend"); found != grant.end() && found->second.containsValueOfType<std::string>())
+    impl->backend = found->second.get<std::string>();
+  impl->device_fd = receive_device_fd(pair.ours);
+  impl->lease = std::move(pair.ours);
+  return Holding(std::move(impl));
+}
+
+void Client::release(const std::string& path) { release_grant(*connection_, path); }
+
+void Client::revoke(const std::string& path, const std::string& why, std::chrono::milliseconds grace) {
+  const Options options{{"grace_ms", sdbus::Variant{static_cast<std::uint32_t>(grace.count())}}};
+  guard([&] {
+    if (is_mapping_path(path))
+      connection_->proxy<MappingProxy>(path).Revoke(why, options);
+    else
+      connection_->proxy<HoldingProxy>(path).Revoke(why, options);
+  });
+}
+
+}  // namespace p2pclient

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The library's side of the bus: one connection, proxies generated from dbus/*.xml, and the one place where sdbus-c++'s
+// errors become the library's.
+#pragma once
+
+#include <sdbus-c++/sdbus-c++.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "org.p2pd1.Device-proxy.h"
+#include "org.p2pd1.Holding-proxy.h"
+#include "org.p2pd1.Manager-proxy.h"
+#include "org.p2pd1.Mapping-proxy.h"
+#include "p2pclient/client.h"
+#include "p2pclient/error.h"
+
+namespace p2pclient {
+
+using Options = std::map<std::string, sdbus::Variant>;
+using Properties = std::map<std::string, sdbus::Variant>;
+
+// Proxies for calls only: registerProxy() would subscribe to signals, and notices come over the lease anyway.
+template <class Interface>
+class CallProxy final : public sdbus::ProxyInterfaces<Interface> {
+ public:
+  using sdbus::ProxyInterfaces<Interface>::ProxyInterfaces;
+};
+
+template <class Interface>
+class GrantProxy final : public sdbus::ProxyInterfaces<Interface> {
+ public:
+  using sdbus::ProxyInterfaces<Interface>::ProxyInterfaces;
+
+ private:
+  void onRevoking(const std::string&, const std::uint64_t&) override {}
+  void onRevoked(const std::string&) override {}
+};
+
+using ManagerProxy = CallProxy<org::p2pd1::Manager_proxy>;
+using DeviceProxy = CallProxy<org::p2pd1::Device_proxy>;
+using HoldingProxy = GrantProxy<org::p2pd1::Holding_proxy>;
+using MappingProxy = GrantProxy<org::p2pd1::Mapping_proxy>;
+
+inline const std::string service = "org.p2pd1";
+inline const std::string manager_path = "/org/p2pd1";
+
+class Connection {
+ public:
+  explicit Connection(const ConnectOptions& options);
+
+  template <class Proxy>
+  [[nodiscard]] Proxy proxy(const std::string& path) {
+    return Proxy(*bus_, service, path);
+  }
+  [[nodiscard]] ManagerProxy manager() { return proxy<ManagerProxy>(manager_path); }
+
+  // Every function, holding and mapping: path → interface → property.
+  [[nodiscard]] std::map<sdbus::ObjectPath, std::map<std::string, Properties>> managed_objects();
+  [[nodiscard]] Properties properties(const std::string& path, const std::string& interface);
+
+ private:
+  std::unique_ptr<sdbus::IConnection> bus_;
+};
+
+// Runs a call; what the bus says against it becomes an Error.
+template <class Call>
+auto guard(Call&& call) {
+  try {
+    return std::forward<Call>(call)();
+  } catch (const sdbus::Error& error) {
+    throw Error(error.getName(), error.getMessage());
+  }
+}
+
+}  // namespace p2pclient

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What is open and mapped in the kernel, and the steps that change it: one file per effect. The worker's thread only; the
+// one exception is take_back_store(), before the worker has its first job.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "arbiter/effect.h"
+#include "driver/driver.h"
+#include "mapping/transaction.h"
+#include "mapping/vfio.h"
+#include "state/fd_store.h"
+
+namespace p2pd {
+
+class KernelObjects {
+ public:
+  KernelObjects(Vfio& vfio, FdStore& store, DriverPaths driver_paths, FaultInjector fail);
+
+  void take_back_store();  // take_back_store.cpp
+
+  [[nodiscard]] Outcome<void> open_target(const OpenTarget& effect);    // open_target.cpp
+  [[nodiscard]] Outcome<void> close_target(const CloseTarget& effect);  // close_target.cpp
+
+  struct Opened {
+    std::vector<Range<Iova>> valid_iovas;
+    Lease lease;
+  };
+  // The fds go to the client in a message that names `grant_path`. On failure the lease is ended. open_holding.cpp
+  [[nodiscard]] Outcome<Opened> open_holding(OpenHolding effect, const std::string& grant_path);
+  // Leaves the leases (they are the loop's) but takes them out of the store. close_holding.cpp
+  [[nodiscard]] Outcome<void> close_holding(const CloseHolding& effect);
+
+  // Give the mapping's own lease back, if it has one; on failure it is ended. map_client_memory.cpp, map_peer.cpp
+  [[nodiscard]] Outcome<std::optional<Lease>> map_client_memory(MapClientMemory effect);
+  [[nodiscard]] Outcome<std::optional<Lease>> map_peer(MapPeer effect);
+  [[nodiscard]] Outcome<void> unmap(const Unmap& effect);  // unmap.cpp
+
+  [[nodiscard]] Outcome<void> bind(const BindToVfio& effect) const;        // bind_driver.cpp
+  [[nodiscard]] Outcome<void> unbind(const UnbindFromVfio& effect) const;  // bind_driver.cpp
+
+ private:
+  struct MappedRange {
+    CpuMapping memory;
+    bool has_lease = false;
+  };
+  // Destroyed members last to first: memory goes before the function that maps it.
+  struct OpenedHolding {
+    std::unique_ptr<OpenedFunction> function;
+    std::vector<std::string> stored_names;
+    std::map<MappingId, MappedRange> mappings;
+  };
+  struct OpenedTarget {
+    std::unique_ptr<OpenedFunction> function;
+    std::vector<std::string> stored_names;
+  };
+
+  // Runs the step that opens the function.
+  [[nodiscard]] Outcome<void> run_open(Transaction& transaction, const Address& address, std::uint32_t iommu_group,
+                                       std::unique_ptr<OpenedFunction>& function);
+  // Puts the fd into the store as a step; the name goes to `names`.
+  [[nodiscard]] Outcome<void> run_keep(Transaction& transaction, std::vector<std::string>& names, const std::string& name, int fd,
+                                       bool is_lease);
+  [[nodiscard]] static Outcome<void> run_check_lease(Transaction& transaction, const Lease& lease);
+  // The part that both maps have in common, from `memory` in our address space on.
+  [[nodiscard]] Outcome<void> run_map(Transaction& transaction, OpenedHolding& holding, MappingId mapping, Range<Iova> iova,
+                                      Access access, CpuMapping& memory, const std::optional<Lease>& lease);
+  [[nodiscard]] Outcome<OpenedHolding*> find_holding(HoldingId holding);
+
+  Vfio& vfio_;
+  FdStore& store_;
+  DriverPaths driver_paths_;
+  FaultInjector fail_;
+  std::map<Address, OpenedTarget> targets_;
+  std::map<HoldingId, OpenedHolding> holdings_;
+  std::uint64_t next_target_ = 1;
+};
+
+}  // namespace p2pd

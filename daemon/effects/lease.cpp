@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "effects/lease.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace p2pd {
+
+namespace {
+
+tl::unexpected<Reason> refused(std::string text) { return refuse(ErrorCode::invalid_argument, "the lease " + std::move(text)); }
+
+std::optional<int> socket_option(int socket, int option) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  if (::getsockopt(socket, SOL_SOCKET, option, &value, &size) < 0) return std::nullopt;
+  return value;
+}
+
+struct Peeked {
+  ssize_t size;  // -1: `error`
+  int error;
+  bool has_ancillary;  // fds or credentials came with it; without a buffer for them none is opened here
+};
+
+Peeked peek(int socket) {
+  std::byte byte{};
+  iovec data{.iov_base = &byte, .iov_len = sizeof byte};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  const auto size = ::recvmsg(socket, &message, MSG_PEEK | MSG_DONTWAIT);
+  return {size, size < 0 ? errno : 0, (message.msg_flags & MSG_CTRUNC) != 0};
+}
+
+Outcome<void> check_and_shut(int socket) {
+  // getsockopt asks the kernel's socket layer only. fstat would ask the file system, and that could be the client's own
+  // FUSE, which never answers.
+  const auto domain = socket_option(socket, SO_DOMAIN);
+  if (!domain) return refused("is not a socket");
+  if (*domain != AF_UNIX) return refused("is not an AF_UNIX socket");
+  if (socket_option(socket, SO_TYPE) != SOCK_SEQPACKET) return refused("is not a SOCK_SEQPACKET socket");
+
+  // A peek offset would hide what is queued: unix(7), SO_PEEK_OFF.
+  const int no_peek_offset = -1;
+  if (::setsockopt(socket, SOL_SOCKET, SO_PEEK_OFF, &no_peek_offset, sizeof no_peek_offset) < 0)
+    return refused("does not take SO_PEEK_OFF");
+  // Before the shutdown a message of no bytes and the end of the connection look the same, but an empty queue does not.
+  const auto before = peek(socket);
+  if (before.size < 0 && before.error == ENOTCONN) return refused("is not connected");
+  if (before.size < 0 && before.error == ECONNRESET) return refused("has ended already");
+  if (before.size == 0 && !before.has_ancillary) return refused("has ended already, or has an empty message queued in it");
+  if (before.size >= 0 || before.error != EAGAIN) return refused("has messages queued in it");
+
+  if (::shutdown(socket, SHUT_RD) < 0) return refused("cannot be shut for reading");
+  // What came between the look and the shutdown.
+  const auto after = peek(socket);
+  if (after.size > 0 || after.has_ancillary) return refused("has messages queued in it");
+  return {};
+}
+
+std::string event_text(const char* event, const std::string& grant_path, const Tell* notice) {
+  nlohmann::json object{{"event", event}, {"grant", grant_path}};
+  if (notice != nullptr) object["reason"] = to_string(notice->reason);
+  if (notice != nullptr && notice->what == Tell::What::revoking) object["deadline_ms"] = notice->grace.count();
+  return object.dump();
+}
+
+// With the client's copy of our end they could have made it blocking: never without MSG_DONTWAIT.
+ssize_t send_message(int socket, std::string text, const std::vector<int>& fds) {
+  constexpr std::size_t most_fds = 8;
+  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int) * most_fds)> control{};
+  iovec data{.iov_base = text.data(), .iov_len = text.size()};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  const auto size = sizeof(int) * std::min(fds.size(), most_fds);
+  if (size != 0) {
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(size);
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(header), fds.data(), size);
+  }
+  return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+}  // namespace
+
+Outcome<Lease> check_lease(UniqueFd socket, const std::function<void(UniqueFd)>& dispose) {
+  if (auto checked = check_and_shut(socket.get()); !checked) {
+    if (dispose) dispose(std::move(socket));
+    return tl::unexpected(checked.error());
+  }
+  return Lease{std::move(socket)};
+}
+
+Outcome<void> refuse_hidden_fds(int socket) {
+  // Reading is shut down, so the queue only shrinks; it never held more than net.unix.max_dgram_qlen messages, which
+  // systemd raises to 512. An empty message looks like the end, so what recvmmsg() returns does not say where that is.
+  constexpr unsigned most_messages = 1024;
+  std::byte byte{};
+  iovec data{.iov_base = &byte, .iov_len = sizeof byte};
+  mmsghdr empty{};
+  empty.msg_hdr.msg_iov = &data;
+  empty.msg_hdr.msg_iovlen = 1;
+  std::vector<mmsghdr> messages(most_messages, empty);
+  ::recvmmsg(socket, messages.data(), most_messages, MSG_DONTWAIT, nullptr);
+  for (const auto& message : messages)
+    if (message.msg_len != 0 || (message.msg_hdr.msg_flags & MSG_CTRUNC) != 0) return refused("had messages hidden in it");
+  return {};
+}
+
+void end_lease(int socket) { ::shutdown(socket, SHUT_RDWR); }
+
+Outcome<void> send_fds(int socket, const std::string& grant_path, const std::vector<int>& fds) {
+  if (send_message(socket, event_text("fds", grant_path, nullptr), fds) >= 0) return {};
+  if (errno == EPIPE || errno == ECONNRESET) return refuse(ErrorCode::gone, "the lease ended");
+  if (errno == EAGAIN) return refuse(ErrorCode::failed, "the client does not read its lease: its queue is full");
+  return refuse_errno("cannot send over the lease", errno);
+}
+
+void send_notice(int socket, const std::string& grant_path, const Tell& notice) {
+  const auto* event = notice.what == Tell::What::revoking ? "revoking" : "revoked";
+  if (send_message(socket, event_text(event, grant_path, &notice), {}) < 0 && errno != EPIPE && errno != ECONNRESET)
+    spdlog::debug("a notice for {} was dropped: {}", grant_path, refuse_errno("sendmsg", errno).value().text);
+}
+
+}  // namespace p2pd

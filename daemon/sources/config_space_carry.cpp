@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "sources/source.h"
+
+namespace p2pd {
+
+void carry_over_config(Function& fresh, const Function& before) {
+  const bool is_asleep = fresh.is_runtime_suspended || fresh.power_state == PowerState::d3cold;
+  // Reading some sleeping functions wakes nobody: what was read counts.
+  if (!is_asleep || fresh.port_type != PortType::unknown) return;
+  // Another device in the same slot owes nothing to its predecessor.
+  if (fresh.vendor != before.vendor || fresh.device != before.device || fresh.revision != before.revision) return;
+  fresh.is_multifunction = before.is_multifunction;
+  fresh.port_type = before.port_type;
+  fresh.link = before.link;
+  fresh.msix = before.msix;
+  fresh.acs = before.acs;
+  fresh.ats_enabled = before.ats_enabled;
+  if (before.bridge) fresh.bridge = before.bridge;
+  for (Bar& bar : fresh.bars) {
+    const Bar* old = before.find_bar(bar.index);
+    if (old != nullptr && old->cpu_address == bar.cpu_address && old->size == bar.size) bar.bus_address = old->bus_address;
+  }
+}
+
+}  // namespace p2pd

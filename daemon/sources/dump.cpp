@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+
+#include "sources/dump_text.h"
+#include "sources/dump_tree.h"
+#include "sources/names.h"
+#include "sources/source.h"
+
+namespace p2pd {
+
+namespace {
+
+bool is_same_kind(const Bar& bar, const DumpRegion& region) {
+  return bar.is_memory == region.is_memory && bar.is_64bit == region.is_64bit && bar.is_prefetchable == region.is_prefetchable;
+}
+
+Bar bar_from_region(unsigned index, const DumpRegion& region) {
+  Bar bar;
+  bar.index = static_cast<std::uint8_t>(index);
+  bar.is_memory = region.is_memory;
+  bar.is_64bit = region.is_64bit;
+  bar.is_prefetchable = region.is_prefetchable;
+  bar.is_assigned = region.is_assigned;
+  return bar;
+}
+
+// The lines of -vv are numbered: they give sizes, and the BARs whose register tells nothing (those of a VF, or
+// unassigned 32-bit memory). The lines of -v come in the order of the registers, and only give sizes.
+void add_regions(std::vector<Bar>& bars, const std::vector<DumpRegion>& regions) {
+  std::size_t next = 0;
+  for (const DumpRegion& region : regions) {
+    if (!region.index) {
+      while (next < bars.size() && !is_same_kind(bars[next], region)) ++next;
+      if (next < bars.size()) bars[next++].size = region.size;
+      continue;
+    }
+    auto bar = std::find_if(bars.begin(), bars.end(), [&](const Bar& candidate) { return candidate.index == *region.index; });
+    if (bar == bars.end()) bar = bars.insert(bars.end(), bar_from_region(*region.index, region));
+    if (is_same_kind(*bar, region)) bar->size = region.size;
+  }
+  std::sort(bars.begin(), bars.end(), [](const Bar& a, const Bar& b) { return a.index < b.index; });
+}
+
+DumpedFunction decode(const DumpEntry& entry) {
+  const auto facts = decode_config(ConfigBytes(entry.config));
+  DumpedFunction dumped;
+  Function& function = dumped.function;
+  function.address = entry.address;
+  function.driver = entry.driver;
+  function.numa_node = entry.numa_node;
+  function.iommu_group = entry.iommu_group;
+  if (!facts.responds) return dumped;
+  function.vendor = facts.vendor;
+  function.device = facts.device;
+  function.subsystem_vendor = facts.subsystem_vendor;
+  function.subsystem_device = facts.subsystem_device;
+  function.revision = facts.revision;
+  function.class_code = facts.class_code;
+  function.bars = facts.bars;
+  add_regions(function.bars, entry.regions);
+  dumped.sriov = facts.sriov;
+  dumped.is_virtual = facts.vendor == 0xffff && facts.device == 0xffff;
+  take_config_facts(function, facts);
+  if (dumped.is_virtual) {
+    // The memory enable of a VF's own command register does nothing; its PF's counts, if the dump has it.
+    function.memory_decode.reset();
+    function.is_multifunction = facts.is_multifunction;
+  }
+  return dumped;
+}
+
+}  // namespace
+
+Outcome<Machine> parse_dump(std::string_view text) {
+  const auto entries = parse_dump_text(text);
+  if (!entries) return tl::unexpected(entries.error());
+  std::vector<DumpedFunction> dumped;
+  dumped.reserve(entries->size());
+  std::transform(entries->begin(), entries->end(), std::back_inserter(dumped), decode);
+  place_functions(dumped);
+
+  std::vector<Function> functions;
+  functions.reserve(dumped.size());
+  for (DumpedFunction& each : dumped) functions.push_back(std::move(each.function));
+  return Machine({}, std::move(functions));
+}
+
+Outcome<Machine> read_dump(const std::filesystem::path& file) {
+  errno = 0;
+  std::ifstream stream(file, std::ios::binary);
+  std::string text;
+  std::array<char, 65536> buffer{};
+  while (stream.read(buffer.data(), buffer.size()), stream.gcount() > 0)
+    text.append(buffer.data(), static_cast<std::size_t>(stream.gcount()));
+  if (!stream.is_open() || stream.bad()) return refuse_errno(file.string(), errno != 0 ? errno : EIO);
+  auto machine = parse_dump(text);
+  if (!machine) return refuse(machine.error().code, file.string() + ": " + machine.error().text);
+  auto functions = machine->functions();
+  name_functions(functions);
+  return Machine(machine->host(), std::move(functions));
+}
+
+}  // namespace p2pd

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "sources/dump_tree.h"
+
+#include <array>
+#include <map>
+
+namespace p2pd {
+
+namespace {
+
+constexpr unsigned buses = 256;
+
+// The bridge whose secondary side holds a bus, for each bus of a domain.
+struct Holder {
+  std::optional<Address> bridge;
+  std::uint8_t secondary_bus = 0;
+};
+using Holders = std::array<Holder, buses>;
+
+// The innermost bridge wins. A bridge forwards only to buses above its own (PCIe 6.0 §7.5.1.3.3): a dump in which one
+// claims its own bus cannot make the climb to the root endless.
+void add_bridge(Holders& holders, const Address& address, const BridgeWindows& windows) {
+  if (windows.secondary_bus <= address.bus) return;
+  for (unsigned bus = windows.secondary_bus; bus <= windows.subordinate_bus; ++bus) {
+    Holder& holder = holders.at(bus);
+    if (!holder.bridge || holder.secondary_bus < windows.secondary_bus) holder = {address, windows.secondary_bus};
+  }
+}
+
+void join_virtual_functions(std::vector<DumpedFunction>& functions) {
+  for (DumpedFunction& physical : functions) {
+    if (!physical.sriov || physical.is_virtual) continue;
+    for (DumpedFunction& candidate : functions) {
+      if (!candidate.is_virtual || candidate.function.physical_function) continue;
+      const auto index = virtual_function_index(physical.function.address, *physical.sriov, candidate.function.address);
+      if (!index) continue;
+      candidate.function.physical_function = physical.function.address;
+      candidate.function.vendor = physical.function.vendor;
+      candidate.function.device = physical.sriov->device;
+      complete_virtual_function(candidate.function, *physical.sriov, *index);
+      physical.function.virtual_functions.push_back(candidate.function.address);
+    }
+  }
+}
+
+}  // namespace
+
+void place_functions(std::vector<DumpedFunction>& functions) {
+  join_virtual_functions(functions);
+
+  std::map<std::uint32_t, Holders> domains;
+  for (const DumpedFunction& dumped : functions) {
+    const Address& address = dumped.function.address;
+    if (dumped.function.bridge) add_bridge(domains[address.domain], address, *dumped.function.bridge);
+  }
+  const auto bridge_above = [&](std::uint32_t domain, unsigned bus) -> std::optional<Address> {
+    const auto found = domains.find(domain);
+    return found == domains.end() ? std::nullopt : found->second.at(bus).bridge;
+  };
+  for (DumpedFunction& dumped : functions) {
+    Function& function = dumped.function;
+    // A VF is where its PF is, whatever bus number it has.
+    std::uint8_t bus = function.physical_function ? function.physical_function->bus : function.address.bus;
+    function.parent = bridge_above(function.address.domain, bus);
+    for (auto bridge = function.parent; bridge; bridge = bridge_above(function.address.domain, bus)) bus = bridge->bus;
+    function.root_domain = function.address.domain;
+    function.root_bus = bus;
+  }
+}
+
+}  // namespace p2pd

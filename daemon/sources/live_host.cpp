@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "sources/live_host.h"
+
+#include <array>
+
+#include "sources/live_files.h"
+
+namespace p2pd {
+
+namespace {
+
+using std::filesystem::path;
+
+// What is beside the sysfs root: "/" for "/sys".
+path beside(const path& sysfs_root) { return sysfs_root.parent_path(); }
+
+std::string without_newline(std::string text) {
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+// "vendor_id\t: GenuineIntel" in the block of the first processor.
+std::string cpu_field(std::string_view block, std::string_view name) {
+  for (; !block.empty(); block.remove_prefix(
+           std::min(block.size(), block.find('\n') == std::string_view::npos ? block.size() : block.find('\n') + 1))) {
+    const auto line = block.substr(0, block.find('\n'));
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos || !line.starts_with(name)) continue;
+    const auto padding = line.substr(name.size(), colon - name.size());
+    if (padding.find_first_not_of("\t ") != std::string_view::npos) continue;
+    return std::string(line.substr(std::min(line.size(), colon + 2)));
+  }
+  return {};
+}
+
+struct Cpu {
+  std::string vendor;
+  unsigned family = 0;
+  bool is_x86 = false;
+  bool has_hypervisor = false;  // CPUID leaf 1, ECX bit 31
+};
+
+Cpu read_cpu(const path& proc_root) {
+  const auto text = read_file(proc_root / "cpuinfo").value_or("");
+  const auto first = std::string_view(text).substr(0, text.find("\n\n"));
+  Cpu cpu;
+  const auto flags = " " + cpu_field(first, "flags") + " ";
+  cpu.is_x86 = flags.find(" fpu ") != std::string::npos;
+  if (!cpu.is_x86) return cpu;
+  cpu.has_hypervisor = flags.find(" hypervisor ") != std::string::npos;
+  cpu.vendor = cpu_field(first, "vendor_id");
+  cpu.family = static_cast<unsigned>(parse_sysfs_number(cpu_field(first, "cpu family")).value_or(0));
+  return cpu;
+}
+
+// The configuration of the running kernel, from where distributions put it; else its type information, which names
+// every function that was compiled in (a guest that was booted with a kernel from outside has only this).
+Tristate read_p2pdma(const path& sysfs_root, const std::string& release) {
+  const auto root = beside(sysfs_root);
+  for (const auto& file : {root / "boot" / ("config-" + release), root / "lib/modules" / release / "config"}) {
+    const auto is_set = release.empty() ? std::nullopt : file_contains(file, "\nCONFIG_PCI_P2PDMA=y\n");
+    if (is_set) return *is_set ? Tristate::yes : Tristate::no;
+  }
+  const auto is_there = file_contains(sysfs_root / "kernel/btf/vmlinux", "pci_p2pdma_distance_many");
+  if (!is_there) return Tristate::unknown;
+  return *is_there ? Tristate::yes : Tristate::no;
+}
+
+// Units that translate register here; a kernel without IOMMU support has no such class.
+Tristate read_iommu(const path& sysfs_root) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(sysfs_root / "class", error)) return Tristate::unknown;
+  return list_directory(sysfs_root / "class/iommu").empty() ? Tristate::no : Tristate::yes;
+}
+
+Tristate read_vfio(const path& root) {
+  std::error_code error;
+  return std::filesystem::exists(root / "dev/vfio/vfio", error) ? Tristate::yes : Tristate::no;
+}
+
+struct Vendor {
+  std::string_view prefix;
+  std::string_view name;
+  bool sells_machines = false;  // real ones too: the name alone says nothing
+};
+
+// As systemd's src/basic/virt.c dmi_vendor_table[].
+constexpr std::array<Vendor, 17> dmi_vendors = {{
+    {"KVM", "kvm"},
+    {"OpenStack", "kvm"},
+    {"KubeVirt", "kvm"},
+    {"Amazon EC2", "amazon", true},
+    {"QEMU", "qemu"},
+    {"VMware", "vmware"},
+    {"VMW", "vmware"},
+    {"innotek GmbH", "oracle"},
+    {"VirtualBox", "oracle"},
+    {"Oracle Corporation", "oracle", true},
+    {"Xen", "xen"},
+    {"Bochs", "bochs"},
+    {"Parallels", "parallels"},
+    {"BHYVE", "bhyve"},
+    {"Hyper-V", "microsoft"},
+    {"Apple Virtualization", "apple"},
+    {"Google Compute Engine", "google", true},
+}};
+
+std::string match_dmi(const path& sysfs_root, bool has_hypervisor) {
+  for (const auto* file : {"product_name", "sys_vendor", "board_vendor", "bios_vendor", "product_version"}) {
+    const auto text = read_file(sysfs_root / "class/dmi/id" / file).value_or("");
+    for (const Vendor& vendor : dmi_vendors)
+      if (text.starts_with(vendor.prefix) && (has_hypervisor || !vendor.sells_machines)) return std::string(vendor.name);
+  }
+  return {};
+}
+
+std::string detect_virtualization(const path& sysfs_root, const Cpu& cpu) {
+  auto hypervisor = without_newline(read_file(sysfs_root / "hypervisor/type").value_or(""));
+  if (!hypervisor.empty()) return hypervisor;
+  auto name = match_dmi(sysfs_root, cpu.has_hypervisor);
+  if (!name.empty()) return name;
+  if (cpu.has_hypervisor) return "vm-other";
+  // Other architectures have no bit that a hypervisor must set.
+  return cpu.is_x86 ? "none" : "unknown";
+}
+
+}  // namespace
+
+HostFacts read_host_facts(const LiveOptions& options) {
+  const auto root = beside(options.sysfs_root);
+  const auto cpu = read_cpu(options.proc_root);
+  HostFacts facts;
+  facts.kernel_release = without_newline(read_file(options.proc_root / "sys/kernel/osrelease").value_or(""));
+  facts.kernel_p2pdma = read_p2pdma(options.sysfs_root, facts.kernel_release);
+  facts.cpu_vendor = cpu.vendor;
+  facts.cpu_family = cpu.family;
+  facts.virtualization =
+      options.virtualization == "auto" ? detect_virtualization(options.sysfs_root, cpu) : options.virtualization;
+  facts.iommu = read_iommu(options.sysfs_root);
+  facts.vfio = read_vfio(root);
+  return facts;
+}
+
+}  // namespace p2pd

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Effects from end to end, as transcripts: what the client sees, what the kernel does, what comes back.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "effects_desk.h"
+#include "open_fds.h"
+
+namespace p2pd {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::UnorderedElementsAre;
+
+class Effects : public testing::Test, protected EffectsDesk {
+ protected:
+  ~Effects() override {
+    runner.reset();
+    // Whatever a test did, it gave everything back.
+    EXPECT_THAT(store.names(), IsEmpty());
+  }
+  LeaseClient client;
+};
+
+TEST_F(Effects, OpenAHoldingAndBringItsDeviceToTheClient) {
+  const auto opened = open_holding(client);
+  ASSERT_TRUE(opened.outcome) << opened.outcome.error().text;
+  EXPECT_EQ(opened.holding, HoldingId{7});
+  EXPECT_THAT(*opened.outcome, Not(IsEmpty()));
+
+  auto message = client.receive().value();
+  EXPECT_EQ(nlohmann::json::parse(message.text), (nlohmann::json{{"event", "fds"}, {"grant", "/org/p2pd1/holding/7"}}));
+  ASSERT_EQ(message.fds.size(), 1);
+  EXPECT_EQ(store.name_of(message.fds[0].get()), "h7.d");
+  EXPECT_THAT(store.names(), UnorderedElementsAre("h7.c", "h7.g", "h7.d", "h7.l"));
+  close_holding();
+}
+
+TEST_F(Effects, CloseAHoldingInTheOrderOfGivingWay) {
+  ASSERT_TRUE(open_target());
+  ASSERT_TRUE(open_holding(client).outcome);
+  ASSERT_TRUE(map_peer(peer_at(cookie)));
+  const auto done_before = vfio.calls().size();
+
+  close_holding();
+
+  auto calls = vfio.calls();
+  calls.erase(calls.begin(), calls.begin() + static_cast<std::ptrdiff_t>(done_before));
+  EXPECT_THAT(calls, ElementsAre("unmap_all 0000:01:00.0", "close 0000:01:00.0"));
+  EXPECT_TRUE(has_hung_up(client.socket()));
+  close_target();
+}
+
+TEST_F(Effects, LendAFunctionAgainOnlyWhenNoCopyOfItsDeviceIsLeft) {
+  ASSERT_TRUE(open_holding(client).outcome);
+  auto message = client.receive().value();
+  close_holding();
+
+  LeaseClient next_client;
+  EXPECT_EQ(open_holding(next_client).outcome.error().code, ErrorCode::busy);
+  message.fds.clear();
+  LeaseClient last_client;
+  EXPECT_TRUE(open_holding(last_client).outcome);
+  last_client.receive();
+  close_holding();
+}
+
+TEST_F(Effects, MapABarWhereTheInitiatorReachesIt) {
+  ASSERT_TRUE(open_target());
+  ASSERT_TRUE(open_holding(client).outcome);
+  const auto hello = bytes_of("hello");
+  EXPECT_FALSE(vfio.dma_write(initiator, cookie, hello));
+
+  ASSERT_TRUE(map_peer(peer_at(cookie)));
+  ASSERT_TRUE(vfio.dma_write(initiator, cookie, hello));
+  EXPECT_EQ(vfio.bar_bytes(target, 2, Bytes{0x1000}, Bytes{5}), hello);
+
+  ASSERT_TRUE(unmap());
+  EXPECT_FALSE(vfio.dma_write(initiator, cookie, bytes_of("again")));
+  EXPECT_EQ(vfio.bar_bytes(target, 2, Bytes{0x1000}, Bytes{5}), hello);
+  close_holding();
+  close_target();
+}
+
+TEST_F(Effects, MapMemoryOfTheClient) {
+  ASSERT_TRUE(open_holding(client).outcome);
+  const auto memfd = client_memory();
+  ASSERT_EQ(::pwrite(memfd.get(), "ping", 4, 0), 4);
+
+  ASSERT_TRUE(map_memory(memory_at(cookie, memfd)));
+  EXPECT_EQ(vfio.dma_read(initiator, cookie, Bytes{4}), bytes_of("ping"));
+  ASSERT_TRUE(vfio.dma_write(initiator, cookie, bytes_of("pong")));
+  char text[4];
+  ASSERT_EQ(::pread(memfd.get(), text, 4, 0), 4);
+  EXPECT_EQ(std::string(text, 4), "pong");
+
+  close_holding();
+  EXPECT_FALSE(vfio.dma_write(initiator, cookie, bytes_of("more")));
+}
+
+TEST_F(Effects, MapMemoryForReadingFromAReadOnlyMemfd) {
+  ASSERT_TRUE(open_holding(client).outcome);
+  const auto memfd = client_memory();
+  const UniqueFd read_only(::open(("/proc/self/fd/" + std::to_string(memfd.get())).c_str(), O_RDONLY | O_CLOEXEC));
+  auto effect = memory_at(cookie, read_only);
+  effect.access = Access::read;
+  ASSERT_TRUE(map_memory(std::move(effect)));
+  EXPECT_TRUE(vfio.dma_read(initiator, cookie, Bytes{4}));
+  EXPECT_FALSE(vfio.dma_write(initiator, cookie, bytes_of("no")));
+  close_holding();
+}
+
+TEST_F(Effects, TellWhenTheClientIsGone) {
+  ASSERT_TRUE(open_holding(client).outcome);
+  auto copy = client.copy();
+  client.close();
+  loop.settle();
+  ASSERT_FALSE(has_event_of_lease());
+  copy.reset();
+  EXPECT_EQ(next<LeaseEnded>().grant, GrantId{HoldingId{7}});
+  close_holding();
+}
+
+TEST_F(Effects, TellThatTheHoldingIsOpenBeforeTheyTellThatItsLeaseEnded) {
+  runner->run(OpenHolding{HoldingId{7}, initiator, initiator_group, lease_of(client)});
+  // Dies with the device already in its queue.
+  ASSERT_TRUE(loop.turn_until([&] { return !events.empty(); }));
+  client.close();
+  ASSERT_TRUE(loop.turn_until([&] { return events.size() == 2; }));
+  EXPECT_TRUE(std::holds_alternative<HoldingOpened>(events[0]));
+  EXPECT_TRUE(std::holds_alternative<LeaseEnded>(events[1]));
+  close_holding();
+}
+
+TEST_F(Effects, OpenNothingForAClientThatDiedBefore) {
+  auto lease = lease_of(client);
+  client.close();
+  runner->run(OpenHolding{HoldingId{7}, initiator, initiator_group, std::move(lease)});
+  EXPECT_EQ(next<HoldingOpened>().outcome.error().code, ErrorCode::gone);
+  EXPECT_FALSE(vfio.is_open(initiator));
+}
+
+TEST_F(Effects, RefuseALeaseThatHidesItsOtherEndFromTheLook) {
+  auto lease = lease_of(client);
+  // What a client does who wins the race against check_lease().
+  LeaseClient cheat;
+  auto end = cheat.give_end();
+  ASSERT_TRUE(cheat.send("", {cheat.socket()}));
+  ASSERT_EQ(::shutdown(end.get(), SHUT_RD), 0);
+  runner->run(OpenHolding{HoldingId{7}, initiator, initiator_group, Lease{std::move(end)}});
+  EXPECT_THAT(next<HoldingOpened>().outcome.error().text, HasSubstr("hidden"));
+  EXPECT_TRUE(has_hung_up(cheat.socket()));
+}
+
+TEST_F(Effects, EndAMappingWithALeaseOfItsOwn) {
+  ASSERT_TRUE(open_target());
+  ASSERT_TRUE(open_holding(client).outcome);
+  LeaseClient own;
+  auto effect = peer_at(cookie);
+  effect.lease = lease_of(own);
+  ASSERT_TRUE(map_peer(std::move(effect)));
+  EXPECT_THAT(store.names(), testing::Contains("m9.l"));
+
+  own.close();
+  EXPECT_EQ(next<LeaseEnded>().grant, GrantId{MappingId{9}});
+  ASSERT_TRUE(unmap());
+  EXPECT_THAT(vfio.mapped(initiator), IsEmpty());
+  EXPECT_THAT(store.names(), Not(testing::Contains("m9.l")));
+  close_holding();
+  close_target();
+}
+
+TEST_F(Effects, EndTheLeaseOfAMappingThatIsUnmapped) {
+  ASSERT_TRUE(open_target());
+  ASSERT_TRUE(open_holding(client).outcome);
+  LeaseClient own;
+  auto effect = peer_at(cookie);
+  effect.lease = lease_of(own);
+  ASSERT_TRUE(map_peer(std::move(effect)));
+  ASSERT_FALSE(has_hung_up(own.socket()));
+  ASSERT_TRUE(unmap());
+  EXPECT_TRUE(has_hung_up(own.socket()));
+  EXPECT_FALSE(has_hung_up(client.socket()));
+  EXPECT_FALSE(has_event_of_lease());
+  close_holding();
+  close_target();
+}
+
+TEST_F(Effects, EndTheLeasesOfMappingsWithTheirHolding) {
+  ASSERT_TRUE(open_target());
+  ASSERT_TRUE(open_holding(client).outcome);
+  client.receive();  // and closes the device
+  LeaseClient own;
+  auto effect = peer_at(cookie);
+  effect.lease = lease_of(own);
+  ASSERT_TRUE(map_peer(std::move(effect)));
+  close_holding();
+  EXPECT_TRUE(has_hung_up(own.socket()));
+  EXPECT_TRUE(has_hung_up(client.socket()));
+  EXPECT_FALSE(has_event_of_lease());
+  EXPECT_FALSE(vfio.is_open(initiator));
+  close_target();
+}
+
+TEST_F(Effects, LeaveOtherHoldingsAlone) {
+  LeaseClient other;
+  ASSERT_TRUE(open_holding(client).outcome);
+  runner->run(OpenHolding{HoldingId{8}, target, target_group, lease_of(other)});
+  ASSERT_TRUE(next<HoldingOpened>().outcome);
+  close_holding();
+  EXPECT_FALSE(has_hung_up(other.socket()));
+  EXPECT_TRUE(vfio.is_open(target));
+  close_holding(HoldingId{8});
+  EXPECT_TRUE(has_hung_up(other.socket()));
+}
+
+TEST_F(Effects, KeepAMappingWhoseUnmapFails) {
+  ASSERT_TRUE(open_target());
+  ASSERT_TRUE(open_holding(client).outcome);
+  ASSERT_TRUE(map_peer(peer_at(cookie)));
+  vfio.fail_next("unmap", {ErrorCode::failed, "EINVAL"});
+  EXPECT_EQ(unmap().error().text, "EINVAL");
+  EXPECT_THAT(vfio.mapped(initiator), ElementsAre(Range<Iova>{cookie, page}));
+  close_holding();
+  EXPECT_THAT(vfio.mapped(initiator), IsEmpty());
+  close_target();
+}
+
+TEST_F(Effects, RefuseToMapWithoutHoldingOrTarget) {
+  EXPECT_EQ(map_peer(peer_at(cookie)).error().code, ErrorCode::gone);
+  EXPECT_EQ(map_memory(memory_at(cookie, client_memory())).error().code, ErrorCode::gone);
+  EXPECT_EQ(unmap().error().code, ErrorCode::gone);
+  ASSERT_TRUE(open_holding(client).outcome);
+  EXPECT_EQ(map_peer(peer_at(cookie)).error().text, "0000:02:00.0 is not open as a target");
+  EXPECT_EQ(unmap().error().code, ErrorCode::gone);
+  close_holding();
+}
+
+TEST_F(Effects, KeepTargetsForTheNextDaemonToo) {
+  ASSERT_TRUE(open_target());
+  EXPECT_THAT(store.names(), UnorderedElementsAre("t1.c", "t1.g", "t1.d"));
+  EXPECT_FALSE(open_target());
+  close_target();
+  EXPECT_FALSE(vfio.is_open(target));
+  ASSERT_TRUE(open_target());
+  EXPECT_THAT(store.names(), UnorderedElementsAre("t2.c", "t2.g", "t2.d"));
+  close_target();
+}
+
+TEST_F(Effects, BringNoticesOverTheLease) {
+  ASSERT_TRUE(open_holding(client).outcome);
+  client.receive();
+  runner->run(Tell{.grant = HoldingId{7},
+                   .lease = HoldingId{7},
+                   .what = Tell::What::revoking,
+                   .reason = RevokeReason::disabled,
+                   .grace = std::chrono::milliseconds{250}});
+  EXPECT_EQ(
+      nlohmann::json::parse(client.receive().value().text),
+      (nlohmann::json{{"event", "revoking"}, {"grant", "/org/p2pd1/holding/7"}, {"reason", "disabled"}, {"deadline_ms", 250}}));
+  close_holding();
+}
+
+TEST_F(Effects, BringTheLastNoticeBeforeTheLeaseEnds) {
+  ASSERT_TRUE(open_holding(client).outcome);
+  client.receive();
+  runner->run(Tell{.grant = MappingId{9}, .lease = HoldingId{7}, .what = Tell::What::revoked, .reason = RevokeReason::stopping});
+  close_holding();
+  EXPECT_THAT(client.receive().value().text, HasSubstr(R"("grant":"/org/p2pd1/mapping/9")"));
+  EXPECT_TRUE(has_hung_up(client.socket()));
+}
+
+TEST_F(Effects, TellWhenADeadlinePassed) {
+  runner->run(StartDeadline{HoldingId{7}, std::chrono::milliseconds{30}});
+  loop.settle();
+  EXPECT_EQ(next<DeadlinePassed>().grant, GrantId{HoldingId{7}});
+}
+
+TEST_F(Effects, ForgetTheDeadlineOfAGrantThatIsGone) {
+  ASSERT_TRUE(open_holding(client).outcome);
+  runner->run(StartDeadline{HoldingId{7}, std::chrono::milliseconds{1}});
+  runner->run(StartDeadline{HoldingId{8}, std::chrono::milliseconds{60}});
+  close_holding();
+  EXPECT_EQ(next<DeadlinePassed>().grant, GrantId{HoldingId{8}});
+  EXPECT_THAT(events, IsEmpty());
+}
+
+TEST_F(Effects, AnswerWhenADriverCannotBeChanged) {
+  runner->run(BindToVfio{RequestId{5}, initiator, false});
+  const auto bound = next<DriverChanged>();
+  EXPECT_EQ(bound.request, RequestId{5});
+  EXPECT_EQ(bound.device, initiator);
+  EXPECT_EQ(bound.outcome.error().code, ErrorCode::not_found);
+  runner->run(UnbindFromVfio{RequestId{6}, initiator, false});
+  EXPECT_EQ(next<DriverChanged>().outcome.error().code, ErrorCode::not_found);
+}
+
+TEST_F(Effects, CloseForeignFilesAwayFromTheLoop) {
+  LeaseClient watched;
+  runner->dispose(watched.give_end());
+  EXPECT_TRUE(loop.turn_until([&] { return has_hung_up(watched.socket()); }));
+}
+
+TEST_F(Effects, LeaveNoFdBehind) {
+  // The BAR of the fake has its memory from the first look on.
+  static_cast<void>(vfio.bar_bytes(target, 2, Bytes{0}, Bytes{1}));
+  const auto before = open_fds();
+  {
+    const auto memfd = client_memory();
+    LeaseClient own;
+    LeaseClient holder;
+    ASSERT_TRUE(open_target());
+    ASSERT_TRUE(open_holding(holder).outcome);
+    auto effect = memory_at(cookie, memfd);
+    effect.lease = lease_of(own);
+    ASSERT_TRUE(map_memory(std::move(effect)));
+    ASSERT_TRUE(map_peer(peer_at(Iova{0x200000}, MappingId{10})));
+    EXPECT_GT(open_fds(), before);
+    close_holding();
+    close_target();
+  }
+  vfio.forget_closed();
+  EXPECT_EQ(open_fds(), before);
+}
+
+}  // namespace
+}  // namespace p2pd

@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// vfio-type1 with a kernel that answers from a script: every step, every errno.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/pci_regs.h>
+#include <linux/vfio.h>
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <map>
+
+#include "mapping/type1.h"
+#include "open_fds.h"
+
+namespace p2pd {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+const Address device{0, 1, 0, 0};
+constexpr off_t config_offset = off_t{7} << 40;
+
+// What the tests need of vfio.c, group.c, vfio_iommu_type1.c and vfio_pci_core.c.
+class ScriptedKernel {
+ public:
+  ScriptedKernel() {
+    fs::create_directories(sysfs() / "kernel/iommu_groups/12");
+    fs::create_directories(root_ / "dev");
+    write(sysfs() / "module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "N");
+  }
+  ~ScriptedKernel() { fs::remove_all(root_); }
+
+  Type1Options options(FaultInjector fail = {}) {
+    return {.vfio_directory = root_ / "dev",
+            .sysfs_root = sysfs(),
+            .calls = {.open = [this](const std::string& path) { return open(path); },
+                      .ioctl = [this](int fd, unsigned long request, void* argument) { return ioctl(fd, request, argument); },
+                      .mmap_shared = [this](std::size_t length, int protection, int,
+                                            off_t offset) { return mmap(length, protection, offset); },
+                      .pread = [this](int, void* data, std::size_t, off_t offset) { return read_config(data, offset); },
+                      .pwrite = [this](int, const void* data, std::size_t, off_t offset) { return write_config(data, offset); }},
+            .fail = std::move(fail)};
+  }
+
+  [[nodiscard]] fs::path sysfs() const { return root_ / "sys"; }
+  [[nodiscard]] fs::path dev() const { return root_ / "dev"; }
+  static void write(const fs::path& file, const std::string& text) {
+    fs::create_directories(file.parent_path());
+    std::ofstream(file) << text << '\n';
+  }
+
+  // 0 is the call that opens a path.
+  std::map<unsigned long, int> errnos;
+  std::map<std::string, int> open_errnos;
+  std::uint32_t group_flags = VFIO_GROUP_FLAGS_VIABLE;
+  int api_version = VFIO_API_VERSION;
+  bool has_type1 = true;
+  bool has_unmap_all = true;
+  bool has_iova_ranges = true;
+  std::uint32_t bar_flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE | VFIO_REGION_INFO_FLAG_MMAP;
+  std::uint64_t bar_size = 0x10000;
+  std::vector<vfio_region_sparse_mmap_area> sparse;
+  std::uint16_t command = PCI_COMMAND_MEMORY;
+  int mmap_errno = 0;
+  std::uint64_t bytes_unmapped_too_few = 0;
+  std::vector<vfio_iommu_type1_dma_map> maps;
+  std::vector<vfio_iommu_type1_dma_unmap> unmaps;
+  std::vector<off_t> mmap_offsets;
+
+ private:
+  int open(const std::string& path) {
+    if (const auto found = open_errnos.find(fs::path(path).filename()); found != open_errnos.end()) return fail(found->second);
+    return ::memfd_create("vfio", MFD_CLOEXEC);
+  }
+
+  int ioctl(int fd, unsigned long request, void* argument) {
+    if (::fcntl(fd, F_GETFD) < 0) return -1;
+    if (const auto found = errnos.find(request); found != errnos.end()) return fail(found->second);
+    switch (request) {
+      case VFIO_GET_API_VERSION: return api_version;
+      case VFIO_CHECK_EXTENSION: return check_extension(reinterpret_cast<std::uintptr_t>(argument));
+      case VFIO_GROUP_GET_STATUS: static_cast<vfio_group_status*>(argument)->flags = group_flags; return 0;
+      case VFIO_GROUP_GET_DEVICE_FD: return ::memfd_create(static_cast<const char*>(argument), MFD_CLOEXEC);
+      case VFIO_IOMMU_GET_INFO: return iommu_info(static_cast<std::byte*>(argument));
+      case VFIO_DEVICE_GET_REGION_INFO: return region_info(static_cast<std::byte*>(argument));
+      case VFIO_IOMMU_MAP_DMA: maps.push_back(*static_cast<vfio_iommu_type1_dma_map*>(argument)); return 0;
+      case VFIO_IOMMU_UNMAP_DMA: {
+        auto& question = *static_cast<vfio_iommu_type1_dma_unmap*>(argument);
+        unmaps.push_back(question);
+        question.size -= bytes_unmapped_too_few;
+        return 0;
+      }
+      default: return 0;
+    }
+  }
+
+  [[nodiscard]] int check_extension(std::uintptr_t extension) const {
+    if (extension == VFIO_TYPE1v2_IOMMU) return has_type1 ? 1 : 0;
+    return extension == VFIO_UNMAP_ALL && has_unmap_all ? 1 : 0;
+  }
+
+  // As the kernel: says how much room it needs, fills only when there is that much.
+  int iommu_info(std::byte* argument) const {
+    constexpr std::uint32_t header = sizeof(vfio_iommu_type1_info);
+    vfio_iommu_type1_info info{};
+    std::memcpy(&info, argument, header);
+    const auto room = info.argsz;
+    vfio_iommu_type1_info_cap_iova_range capability{};
+    capability.header = {VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, 1, 0};
+    capability.nr_iovas = 2;
+    const vfio_iova_range ranges[] = {{0, 0xfedfffff}, {0xfef00000, 0x7fffffffff}};
+    info.flags = VFIO_IOMMU_INFO_PGSIZES | (has_iova_ranges ? VFIO_IOMMU_INFO_CAPS : 0U);
+    info.argsz = header + sizeof capability + sizeof ranges;
+    info.cap_offset = room >= info.argsz ? header : 0;
+    std::memcpy(argument, &info, header);
+    if (room < info.argsz) return 0;
+    std::memcpy(argument + header, &capability, sizeof capability);
+    std::memcpy(argument + header + sizeof capability, ranges, sizeof ranges);
+    return 0;
+  }
+
+  int region_info(std::byte* argument) const {
+    constexpr std::uint32_t header = sizeof(vfio_region_info);
+    vfio_region_info info{};
+    std::memcpy(&info, argument, header);
+    const auto room = info.argsz;
+    info.offset = std::uint64_t{info.index} << 40;
+    if (info.index == VFIO_PCI_CONFIG_REGION_INDEX) {
+      info.size = 4096;
+      info.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+      std::memcpy(argument, &info, header);
+      return 0;
+    }
+    info.size = bar_size;
+    info.flags = bar_flags;
+    vfio_region_info_cap_sparse_mmap capability{};
+    const auto areas = static_cast<std::uint32_t>(sparse.size() * sizeof(vfio_region_sparse_mmap_area));
+    if (!sparse.empty()) {
+      info.flags |= VFIO_REGION_INFO_FLAG_CAPS;
+      info.argsz = header + static_cast<std::uint32_t>(sizeof capability) + areas;
+      capability.header = {VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 0};
+      capability.nr_areas = static_cast<std::uint32_t>(sparse.size());
+      info.cap_offset = room >= info.argsz ? header : 0;
+    }
+    std::memcpy(argument, &info, header);
+    if (info.cap_offset == 0) return 0;
+    std::memcpy(argument + header, &capability, sizeof capability);
+    std::memcpy(argument + header + sizeof capability, sparse.data(), areas);
+    return 0;
+  }
+
+  void* mmap(std::size_t length, int protection, off_t offset) {
+    if (mmap_errno != 0) {
+      errno = mmap_errno;
+      return MAP_FAILED;
+    }
+    mmap_offsets.push_back(offset);
+    return ::mmap(nullptr, length, protection, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  }
+
+  ssize_t read_config(void* data, off_t offset) const {
+    if (offset != config_offset + PCI_COMMAND) return fail(EINVAL);
+    std::memcpy(data, &command, sizeof command);
+    return sizeof command;
+  }
+  ssize_t write_config(const void* data, off_t offset) {
+    if (offset != config_offset + PCI_COMMAND) return fail(EINVAL);
+    std::memcpy(&command, data, sizeof command);
+    return sizeof command;
+  }
+
+  static int fail(int error) {
+    errno = error;
+    return -1;
+  }
+
+  static fs::path make_root() {
+    std::string name = (fs::temp_directory_path() / "type1-XXXXXX").string();
+    return ::mkdtemp(name.data());
+  }
+  fs::path root_ = make_root();
+};
+
+class Type1 : public testing::Test {
+ protected:
+  Outcome<std::unique_ptr<OpenedFunction>> open() { return make_type1(kernel.options())->open(device, 12); }
+  std::unique_ptr<OpenedFunction> opened() {
+    auto function = open();
+    if (!function) throw std::runtime_error(function.error().text);
+    return std::move(*function);
+  }
+
+  ScriptedKernel kernel;
+};
+
+TEST_F(Type1, TellsTheValidIovasOfTheContainer) {
+  EXPECT_THAT(opened()->valid_iovas(), ElementsAre(Range<Iova>{{0}, {0xfee00000}}, Range<Iova>{{0xfef00000}, {0x7f01100000}}));
+}
+
+TEST_F(Type1, KeepsContainerGroupAndDeviceForTheNextDaemon) {
+  const auto function = opened();
+  std::string suffixes;
+  for (const auto& keep : function->fds_to_keep()) {
+    suffixes += keep.suffix;
+    EXPECT_EQ(::fcntl(keep.fd, F_GETFD), FD_CLOEXEC);
+  }
+  EXPECT_EQ(suffixes, "cgd");
+}
+
+TEST_F(Type1, MapsForTheDirectionsThatWereGranted) {
+  const auto function = opened();
+  std::byte page{};
+  for (const auto access : {Access::read, Access::write, Access::read_write})
+    ASSERT_TRUE(function->map({Iova{0x1000}, Bytes{0x2000}}, &page, access));
+  EXPECT_EQ(kernel.maps[0].flags, VFIO_DMA_MAP_FLAG_READ);
+  EXPECT_EQ(kernel.maps[1].flags, VFIO_DMA_MAP_FLAG_WRITE);
+  EXPECT_EQ(kernel.maps[2].flags, VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
+  EXPECT_EQ(kernel.maps[0].iova, 0x1000);
+  EXPECT_EQ(kernel.maps[0].size, 0x2000);
+  EXPECT_EQ(kernel.maps[0].vaddr, reinterpret_cast<std::uintptr_t>(&page));
+}
+
+TEST_F(Type1, UnmapsExactlyTheRange) {
+  ASSERT_TRUE(opened()->unmap({Iova{0x1000}, Bytes{0x2000}}));
+  EXPECT_EQ(kernel.unmaps.at(0).iova, 0x1000);
+  EXPECT_EQ(kernel.unmaps.at(0).size, 0x2000);
+  EXPECT_EQ(kernel.unmaps.at(0).flags, 0);
+}
+
+TEST_F(Type1, FailsWhenLessWasMappedThanIsUnmapped) {
+  kernel.bytes_unmapped_too_few = 0x1000;
+  EXPECT_THAT(opened()->unmap({Iova{0x1000}, Bytes{0x2000}}).error().text, HasSubstr("only 0x1000 bytes"));
+}
+
+TEST_F(Type1, UnmapsAllByTheFlag) {
+  ASSERT_TRUE(opened()->unmap_all());
+  ASSERT_EQ(kernel.unmaps.size(), 1);
+  EXPECT_EQ(kernel.unmaps[0].flags, VFIO_DMA_UNMAP_FLAG_ALL);
+  EXPECT_EQ(kernel.unmaps[0].iova, 0);
+  EXPECT_EQ(kernel.unmaps[0].size, 0);
+}
+
+TEST_F(Type1, UnmapsAllInTwoHalvesOnAKernelWithoutTheFlag) {
+  kernel.has_unmap_all = false;
+  ASSERT_TRUE(opened()->unmap_all());
+  ASSERT_EQ(kernel.unmaps.size(), 2);
+  EXPECT_EQ(kernel.unmaps[0].iova, 0);
+  EXPECT_EQ(kernel.unmaps[0].size, std::uint64_t{1} << 63);
+  EXPECT_EQ(kernel.unmaps[1].iova, std::uint64_t{1} << 63);
+  EXPECT_EQ(kernel.unmaps[1].size, std::uint64_t{1} << 63);
+}
+
+TEST_F(Type1, UnmapsWhatTheLastDaemonLeftInAContainer) {
+  const UniqueFd container(::memfd_create("container", MFD_CLOEXEC));
+  ASSERT_TRUE(make_type1(kernel.options())->unmap_all_in(container.get()));
+  EXPECT_EQ(kernel.unmaps.at(0).flags, VFIO_DMA_UNMAP_FLAG_ALL);
+}
+
+// ---- BARs
+
+TEST_F(Type1, MapsAPartOfABarAtItsPlaceInTheDeviceFile) {
+  const auto mapping = opened()->map_bar(2, Bytes{0x1000}, Bytes{0x2000});
+  ASSERT_TRUE(mapping) << mapping.error().text;
+  EXPECT_EQ(mapping->size(), 0x2000);
+  EXPECT_THAT(kernel.mmap_offsets, ElementsAre((off_t{2} << 40) + 0x1000));
+}
+
+TEST_F(Type1, EnablesMemoryDecodeWhenItIsOff) {
+  kernel.command = 0x0400;
+  ASSERT_TRUE(opened()->map_bar(2, Bytes{0}, Bytes{0x1000}));
+  EXPECT_EQ(kernel.command, 0x0400 | PCI_COMMAND_MEMORY);
+}
+
+TEST_F(Type1, DisablesMemoryDecodeAgainWhenTheMapFails) {
+  kernel.command = 0x0400;
+  kernel.mmap_errno = EINVAL;
+  EXPECT_FALSE(opened()->map_bar(2, Bytes{0}, Bytes{0x1000}));
+  EXPECT_EQ(kernel.command, 0x0400);
+}
+
+TEST_F(Type1, LeavesMemoryDecodeOnWhenItWasOnBefore) {
+  kernel.mmap_errno = EINVAL;
+  EXPECT_FALSE(opened()->map_bar(2, Bytes{0}, Bytes{0x1000}));
+  EXPECT_EQ(kernel.command, PCI_COMMAND_MEMORY);
+}
+
+TEST_F(Type1, SaysThatADeviceIsGoneWhenItReadsAllOnes) {
+  kernel.command = 0xffff;
+  EXPECT_EQ(opened()->map_bar(2, Bytes{0}, Bytes{0x1000}).error().code, ErrorCode::gone);
+}
+
+TEST_F(Type1, RefusesABarThatVfioDoesNotLetBeMapped) {
+  kernel.bar_flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+  EXPECT_EQ(opened()->map_bar(2, Bytes{0}, Bytes{0x1000}).error().code, ErrorCode::not_supported);
+}
+
+struct BarPart {
+  const char* name;
+  std::uint64_t offset;
+  std::uint64_t length;
+};
+class Type1BarParts : public Type1, public testing::WithParamInterface<BarPart> {};
+
+TEST_P(Type1BarParts, AreRefusedWithoutACallOfMmap) {
+  const auto mapping = opened()->map_bar(2, Bytes{GetParam().offset}, Bytes{GetParam().length});
+  EXPECT_EQ(mapping.error().code, ErrorCode::not_supported);
+  EXPECT_THAT(kernel.mmap_offsets, IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Odd, Type1BarParts,
+                         testing::Values(BarPart{"Beyond", 0xf000, 0x2000}, BarPart{"Empty", 0, 0},
+                                         BarPart{"Outside", 0x20000, 0x1000}, BarPart{"Wrapping", 0x1000, ~0xfffULL},
+                                         BarPart{"MisalignedOffset", 0x800, 0x1000}, BarPart{"MisalignedLength", 0, 0x800}),
+                         [](const auto& part) { return part.param.name; });
+
+TEST_F(Type1, MapsOnlyInsideOfTheSparseAreas) {
+  kernel.sparse = {{0, 0x2000}, {0x4000, 0xc000}};
+  const auto function = opened();
+  EXPECT_TRUE(function->map_bar(2, Bytes{0}, Bytes{0x2000}));
+  EXPECT_TRUE(function->map_bar(2, Bytes{0x8000}, Bytes{0x8000}));
+  EXPECT_FALSE(function->map_bar(2, Bytes{0x1000}, Bytes{0x2000}));
+  EXPECT_FALSE(function->map_bar(2, Bytes{0x2000}, Bytes{0x1000}));
+}
+
+TEST_F(Type1, UnmapsTheCpuMappingWithItsOwner) {
+  const auto lines_with = [](const void* begin) {
+    std::ifstream maps("/proc/self/maps");
+    std::string line;
+    int count = 0;
+    char address[32];
+    std::snprintf(address, sizeof address, "%lx-", reinterpret_cast<std::uintptr_t>(begin));
+    while (std::getline(maps, line)) count += line.starts_with(address) ? 1 : 0;
+    return count;
+  };
+  auto mapping = opened()->map_bar(2, Bytes{0}, Bytes{0x3000}).value();
+  const void* begin = mapping.data();
+  CpuMapping moved(std::move(mapping));
+  ASSERT_EQ(lines_with(begin), 1);
+  moved = CpuMapping();
+  EXPECT_EQ(lines_with(begin), 0);
+}
+
+// ---- what is never opened
+
+TEST_F(Type1, OpensNothingWhileUnsafeInterruptsAreAllowed) {
+  ASSERT_TRUE(open());
+  kernel.write(kernel.sysfs() / "module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "Y");
+  EXPECT_EQ(open().error().code, ErrorCode::blocked);
+  EXPECT_THAT(open().error().text, HasSubstr("[unsafe-interrupts]"));
+  EXPECT_EQ(make_type1(kernel.options())->probe().error().code, ErrorCode::blocked);
+}
+
+TEST_F(Type1, OpensNoGroupWithoutAnIommu) {
+  kernel.write(kernel.sysfs() / "kernel/iommu_groups/12/name", "vfio-noiommu");
+  EXPECT_THAT(open().error().text, HasSubstr("[no-iommu]"));
+}
+
+TEST_F(Type1, OpensNoGroupWhoseNodeSaysThatThereIsNoIommu) {
+  kernel.write(kernel.dev() / "noiommu-12", "");
+  EXPECT_THAT(open().error().text, HasSubstr("[no-iommu]"));
+}
+
+TEST_F(Type1, RefusesAGroupThatIsNotViable) {
+  kernel.group_flags = 0;
+  EXPECT_EQ(open().error().code, ErrorCode::blocked);
+  EXPECT_THAT(open().error().text, HasSubstr("[group-not-viable]"));
+}
+
+TEST_F(Type1, RefusesAnotherVersionOfVfio) {
+  kernel.api_version = 1;
+  EXPECT_EQ(open().error().code, ErrorCode::not_supported);
+}
+
+TEST_F(Type1, RefusesAKernelWithoutType1) {
+  kernel.has_type1 = false;
+  EXPECT_THAT(open().error().text, HasSubstr("modprobe vfio_iommu_type1"));
+}
+
+TEST_F(Type1, RefusesAKernelThatDoesNotTellItsValidIovas) {
+  kernel.has_iova_ranges = false;
+  EXPECT_EQ(open().error().code, ErrorCode::not_supported);
+}
+
+TEST_F(Type1, ProbesWhetherItCanWorkAtAll) {
+  EXPECT_TRUE(make_type1(kernel.options())->probe());
+  kernel.open_errnos["vfio"] = ENOENT;
+  EXPECT_THAT(make_type1(kernel.options())->probe().error().text, HasSubstr("modprobe vfio-pci"));
+}
+
+TEST_F(Type1, ProbesForAnIommu) {
+  fs::remove_all(kernel.sysfs() / "kernel/iommu_groups/12");
+  EXPECT_THAT(make_type1(kernel.options())->probe().error().text, HasSubstr("switch the IOMMU on"));
+}
+
+// ---- errnos
+
+struct Failure {
+  const char* name;
+  unsigned long request;  // 0: open of `path`
+  const char* path;
+  int error;
+  ErrorCode code;
+  const char* step;
+  const char* text;
+};
+class Type1OpenFailures : public Type1, public testing::WithParamInterface<Failure> {};
+
+TEST_P(Type1OpenFailures, NameStepAndErrnoAndLeaveNoFd) {
+  const auto& failure = GetParam();
+  const auto before = open_fds();
+  if (failure.request == 0) {
+    kernel.open_errnos[failure.path] = failure.error;
+  } else {
+    kernel.errnos[failure.request] = failure.error;
+  }
+
+  const auto outcome = open();
+
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().code, failure.code);
+  EXPECT_THAT(outcome.error().text, AllOf(HasSubstr("open 0000:01:00.0 through VFIO"), HasSubstr(failure.step),
+                                          HasSubstr(::strerrorname_np(failure.error)), HasSubstr(failure.text)));
+  EXPECT_EQ(open_fds(), before);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Errnos, Type1OpenFailures,
+    testing::Values(
+        Failure{"GroupIsHeld", 0, "12", EBUSY, ErrorCode::busy, "open group 12", "still open elsewhere"},
+        Failure{"GroupHasNoNode", 0, "12", ENOENT, ErrorCode::failed, "open group 12", "nothing in it is bound to vfio-pci"},
+        Failure{"GroupStatus", VFIO_GROUP_GET_STATUS, "", ENOTTY, ErrorCode::failed, "viable", "VFIO_GROUP_GET_STATUS"},
+        Failure{"NoVfio", 0, "vfio", ENOENT, ErrorCode::not_supported, "open container", "modprobe vfio-pci"},
+        Failure{"SetContainer", VFIO_GROUP_SET_CONTAINER, "", EBUSY, ErrorCode::busy, "into the container", "another container"},
+        Failure{"InterruptsNotIsolated", VFIO_SET_IOMMU, "", EPERM, ErrorCode::blocked, "set IOMMU", "[interrupts-not-isolated]"},
+        Failure{"NoSuchIommu", VFIO_SET_IOMMU, "", ENODEV, ErrorCode::not_supported, "set IOMMU", "modprobe vfio_iommu_type1"},
+        Failure{"IommuInfo", VFIO_IOMMU_GET_INFO, "", ENOMEM, ErrorCode::failed, "read valid IOVAs", "VFIO_IOMMU_GET_INFO"},
+        Failure{"DeviceIsGone", VFIO_GROUP_GET_DEVICE_FD, "", ENODEV, ErrorCode::gone, "open device", "not bound to vfio-pci"},
+        Failure{"DeviceWantsAToken", VFIO_GROUP_GET_DEVICE_FD, "", EPERM, ErrorCode::not_permitted, "open device", "VF token"}),
+    [](const auto& part) { return part.param.name; });
+
+class Type1OpenSteps : public Type1, public testing::WithParamInterface<const char*> {};
+
+TEST_P(Type1OpenSteps, LeaveNoFdWhenTheyFail) {
+  const std::string step = GetParam();
+  const auto before = open_fds();
+  const auto outcome = make_type1(kernel.options([&](std::string_view name) { return name == step; }))->open(device, 12);
+  ASSERT_FALSE(outcome);
+  EXPECT_THAT(outcome.error().text, HasSubstr(step + ": made to fail"));
+  EXPECT_EQ(open_fds(), before);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Type1OpenSteps,
+                         testing::Values("check interrupts", "check group 12", "open group 12", "check that group 12 is viable",
+                                         "open container", "check version", "put group 12 into the container", "set IOMMU",
+                                         "read valid IOVAs", "open device"));
+
+struct MapFailure {
+  int error;
+  ErrorCode code;
+  const char* text;
+};
+class Type1MapFailures : public Type1, public testing::WithParamInterface<MapFailure> {};
+
+TEST_P(Type1MapFailures, SayWhatTheErrnoMeans) {
+  const auto function = opened();
+  std::byte page{};
+  ASSERT_TRUE(function->map({Iova{0x1000}, Bytes{0x1000}}, &page, Access::read));
+  kernel.errnos[VFIO_IOMMU_MAP_DMA] = GetParam().error;
+
+  const auto outcome = function->map({Iova{0x1000}, Bytes{0x1000}}, &page, Access::read);
+
+  EXPECT_EQ(outcome.error().code, GetParam().code);
+  EXPECT_THAT(outcome.error().text,
+              AllOf(HasSubstr("IOVA 0x1000+0x1000"), HasSubstr(::strerrorname_np(GetParam().error)), HasSubstr(GetParam().text)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Errnos, Type1MapFailures,
+                         testing::Values(MapFailure{EINVAL, ErrorCode::failed, "outside of the ranges"},
+                                         MapFailure{EEXIST, ErrorCode::failed, "overlaps"},
+                                         MapFailure{ENOSPC, ErrorCode::quota_exceeded, "dma_entry_limit"},
+                                         MapFailure{ENOMEM, ErrorCode::failed, "RLIMIT_MEMLOCK"},
+                                         MapFailure{EFAULT, ErrorCode::failed, "memory decode"},
+                                         MapFailure{EOVERFLOW, ErrorCode::failed, "wraps"},
+                                         MapFailure{EIO, ErrorCode::failed, "IOVA"}),
+                         [](const auto& part) { return ::strerrorname_np(part.param.error); });
+
+TEST_F(Type1, SaysWhyAnUnmapFailed) {
+  const auto function = opened();
+  kernel.errnos[VFIO_IOMMU_UNMAP_DMA] = EINVAL;
+  EXPECT_THAT(function->unmap({Iova{0x1000}, Bytes{0x1000}}).error().text, AllOf(HasSubstr("EINVAL"), HasSubstr("split")));
+  EXPECT_FALSE(function->unmap_all());
+}
+
+}  // namespace
+}  // namespace p2pd

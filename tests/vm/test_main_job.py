@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""An unprivileged program has one device write into another's BAR, until its lease is gone.
+
+In each test the bytes land first. Then the lease ends in some way, while another process keeps the very same device fd and
+no lease, and the same DMA to the same cookie changes nothing and is caught by the IOMMU.
+"""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from client import Client, Holder, Refused, grants, wait_until_nothing_is_held
+from lab import Machine
+
+
+@pytest.fixture
+def ready(guest: Machine, edu: str, ivshmem: str) -> Iterator[Machine]:
+    """Both functions on vfio-pci, the BAR enabled, the initiator offered; the target's memory is zero."""
+    make_ready(guest, edu, ivshmem)
+    guest.write_memory("ivshmem", bytes(1 << 20))
+    yield guest
+    guest.run("pkill -KILL dma-probe", check=False)
+    guest.run("systemctl start p2pd.service")
+    wait_until_nothing_is_held(guest)
+
+
+def make_ready(guest: Machine, edu: str, ivshmem: str) -> None:
+    guest.run(
+        f"p2p-client bind {edu} && p2p-client bind {ivshmem} &&"
+        f" p2p-client enable {ivshmem}:2 && p2p-client offer {edu} --group p2p"
+    )
+
+
+class Pair:
+    """A client whose bytes landed, and a process beside it that keeps all but the lease."""
+
+    def __init__(self, guest: Machine, edu: str, ivshmem: str) -> None:
+        self.guest, self.edu = guest, edu
+        self.client = Client(guest)
+        self.client.do(f"acquire {edu}")
+        self.client.do("memory")
+        self.mapping = self.client.do(f"map {ivshmem}:2")
+        self.cookie = int(self.mapping["cookie"], 16)
+        self.holder = self.client.fork_holder()
+        self.assert_lands(self.holder, "landed ")
+
+    def assert_lands(self, who: Client | Holder, seed: str) -> None:
+        who.do(f"write {seed}")
+        assert self.guest.memory("ivshmem").startswith(seed.strip().encode() * 3), "the bytes are in the BAR"
+
+    def arm(self) -> None:
+        """Other bytes wait in the engine's buffer: what could not be told apart would prove nothing."""
+        self.holder.do("load stopped")
+        self.before = self.guest.memory("ivshmem")
+
+    def assert_stopped(self) -> None:
+        """The same DMA as the one that landed."""
+        faults = self.guest.dmar_faults(self.edu).count(self.cookie)
+        self.holder.do("store")
+        assert self.guest.memory("ivshmem") == self.before, "nothing changed"
+        assert self.guest.dmar_faults(self.edu).count(self.cookie) > faults, "the IOMMU caught it at the cookie"
+
+
+@pytest.fixture
+def pair(ready: Machine, edu: str, ivshmem: str) -> Pair:
+    return Pair(ready, edu, ivshmem)
+
+
+def test_after_release_nothing_lands(pair: Pair) -> None:
+    pair.arm()
+    pair.client.do("release")
+    pair.assert_stopped()
+
+
+def test_after_the_unmap_of_the_target_nothing_lands(pair: Pair) -> None:
+    pair.arm()
+    pair.client.do("unmap")
+    pair.assert_stopped()
+    assert len(grants(pair.guest)["holdings"]) == 1, "the initiator is still lent"
+
+
+def test_after_kill_9_of_the_lease_holder_nothing_lands(pair: Pair) -> None:
+    pair.arm()
+    pair.client.kill()
+    wait_until_nothing_is_held(pair.guest)
+    pair.assert_stopped()
+
+
+def test_after_shutdown_of_the_lease_nothing_lands(pair: Pair) -> None:
+    pair.arm()
+    pair.client.do("shutdown-lease")
+    wait_until_nothing_is_held(pair.guest)
+    pair.assert_stopped()
+
+
+def test_after_sigterm_of_p2pd_nothing_lands(pair: Pair) -> None:
+    pair.arm()
+    pair.guest.run("systemctl stop p2pd.service")
+    pair.assert_stopped()
+
+
+def test_after_kill_9_and_restart_of_p2pd_nothing_lands(pair: Pair) -> None:
+    pair.arm()
+    before = main_pid(pair.guest)
+    pair.guest.run("systemctl kill --signal=KILL p2pd.service")
+    wait_for_another_main_pid(pair.guest, before)
+    pair.assert_stopped()
+
+
+def test_after_a_restart_the_main_job_works_again(pair: Pair, edu: str, ivshmem: str) -> None:
+    pair.guest.run("systemctl restart p2pd.service")
+    pair.guest.run("pkill -KILL dma-probe", check=False)  # with the last copies of the device fd
+    make_ready(pair.guest, edu, ivshmem)
+    Pair(pair.guest, edu, ivshmem)
+
+
+def test_a_lease_given_to_a_child_outlives_its_parent(pair: Pair) -> None:
+    child = int(pair.client.do("lease-child")["pid"])
+    pair.client.kill()
+    pair.assert_lands(pair.holder, "child ")
+    assert len(grants(pair.guest)["mappings"]) == 3, "two of its memory, one of the target"
+
+    pair.arm()
+    pair.guest.run(f"kill -KILL {child}")
+    wait_until_nothing_is_held(pair.guest)
+    pair.assert_stopped()
+
+
+def test_disabling_by_force_takes_the_target_away_and_says_so(pair: Pair, ivshmem: str) -> None:
+    refused = pair.guest.run(f"p2p-client disable {ivshmem}:2", check=False)
+    assert refused.status == 1 and pair.mapping["mapping"].rsplit("/", 1)[1] in refused.error_text
+    pair.arm()
+    pair.guest.run(f"p2p-client disable {ivshmem}:2 --force")
+    assert pair.client.do("notice")["event"] == "revoked"
+    pair.assert_stopped()
+
+
+def test_the_client_reads_back_what_it_wrote(pair: Pair) -> None:
+    read = bytes.fromhex(pair.client.do("read")["bytes"])
+    assert read.startswith(b"landed" * 3) and pair.guest.memory("ivshmem").startswith(read)
+
+
+def test_who_is_not_in_the_group_gets_nothing(ready: Machine, edu: str) -> None:
+    outsider = Client(ready, user="bob")
+    with pytest.raises(Refused) as refusal:
+        outsider.do(f"acquire {edu}")
+    assert refusal.value.name == "org.p2pd1.Error.NotPermitted"
+    assert grants(ready)["holdings"] == []
+    member = Client(ready)
+    member.do(f"acquire {edu}")
+    assert len(grants(ready)["holdings"]) == 1
+
+
+def test_what_is_held_elsewhere_is_busy(pair: Pair, edu: str) -> None:
+    """The holder keeps the device fd, and with it the group: nobody else gets the function until it lets go."""
+    pair.client.do("release")
+    other = Client(pair.guest)
+    with pytest.raises(Refused) as refusal:
+        other.do(f"acquire {edu}")
+    assert refusal.value.name == "org.p2pd1.Error.Busy"
+    pair.holder.do("close-device")
+    pair.client.kill()
+    Client(pair.guest).do(f"acquire {edu}")
+
+
+def test_operators_only_change_what_is_enabled_and_offered(ready: Machine, edu: str, ivshmem: str) -> None:
+    for command in (f"enable {ivshmem}:2", f"disable {ivshmem}:2", f"offer {edu}", f"withdraw {edu}", f"bind {edu}"):
+        refused = ready.run(f"p2p-client --no-ask-password {command}", user="alice", check=False)
+        assert refused.status == 3, f"{command}: {refused.status} {refused.error_text}"
+        assert "org.p2pd1." in refused.error_text, "the action that would grant it is named"
+
+
+def main_pid(guest: Machine) -> int:
+    return int(guest.run("systemctl show --property=MainPID --value p2pd.service").text)
+
+
+def wait_for_another_main_pid(guest: Machine, before: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        state = guest.run("systemctl is-active p2pd.service", check=False).text.strip()
+        if state == "active" and main_pid(guest) not in (0, before):
+            return
+        assert time.monotonic() < deadline, f"p2pd did not come back: {state}"
