@@ -86,10 +86,14 @@ class Daemon {
     if (const auto works = vfio.probe(); !works) spdlog::warn("{} cannot work here: {}", vfio.name(), works.error().text);
   }
 
-  void run() {
+  int run() {
     sd_event_set_watchdog(loop_.get(), 1);
     sd_notify(0, "READY=1");
-    must_work(sd_event_loop(loop_.get()), "sd_event_loop");
+    const int status = sd_event_loop(loop_.get());
+    must_work(status, "sd_event_loop");
+    // Without the bus nobody can ask for anything any more: the next life of the daemon unmaps what this one mapped.
+    if (status != 0) spdlog::critical("the connection to the bus has ended");
+    return status;
   }
 
  private:
@@ -107,8 +111,8 @@ class Daemon {
   Core make_core() {
     return {.machine = [this]() -> const Machine& { return *machine_; },
             .state = [this]() -> const State& { return arbiter_.state(); },
-            .check = [this](const Address& initiator, const TargetName& target,
-                            unsigned address_bits) { return arbiter_.check(initiator, target, address_bits); },
+            .check = [this](const Address& initiator, const TargetName& target, unsigned address_bits,
+                            const Holding* holding) { return arbiter_.check(initiator, target, address_bits, holding); },
             .submit = [this](Request request) { post(std::move(request)); },
             .look_again =
                 [this](const Address& address) {
@@ -118,7 +122,7 @@ class Daemon {
             .reload = [this] { return reload(); },
             .probe_backend = [this] { return vfio_.probe(); },
             .backend = vfio_.name(),
-            .requests_per_uid = config_.limits.requests};
+            .requests_per_uid = [this] { return config_.limits.requests; }};
   }
 
   void add_sources() {
@@ -282,6 +286,6 @@ class Daemon {
 
 }  // namespace
 
-void run_daemon(const DaemonOptions& options, Vfio& vfio, FdStore& store) { Daemon(options, vfio, store).run(); }
+int run_daemon(const DaemonOptions& options, Vfio& vfio, FdStore& store) { return Daemon(options, vfio, store).run(); }
 
 }  // namespace p2pd

@@ -20,7 +20,8 @@ struct DaemonOptions {
   std::filesystem::path runtime_directory = "/run/p2pd";
 };
 
-// Runs until SIGTERM or SIGINT and everything was given back. Throws when it cannot start.
-void run_daemon(const DaemonOptions& options, Vfio& vfio, FdStore& store);
+// Runs until SIGTERM or SIGINT and everything was given back: 0. Another number when the bus went away before. Throws when
+// it cannot start.
+[[nodiscard]] int run_daemon(const DaemonOptions& options, Vfio& vfio, FdStore& store);
 
 }  // namespace p2pd

@@ -53,8 +53,7 @@ int main(int argc, char** argv) {
     p2pd::set_up_log(verbose);
     const auto vfio = p2pd::make_type1();
     const auto store = p2pd::make_systemd_fd_store();
-    p2pd::run_daemon(options, *vfio, *store);
-    return EXIT_SUCCESS;
+    return p2pd::run_daemon(options, *vfio, *store);
   } catch (const std::exception& error) {
     spdlog::critical("{}", error.what());
     return EXIT_FAILURE;

@@ -114,7 +114,7 @@ int run(const std::vector<std::string>& arguments, const Terminal& terminal) {
     return fail(terminal, "`" + command->name + "` takes no program after `--`", exit_usage);
   if (!options.dump.empty() && !command->works_offline)
     return fail(terminal, "`" + command->name + "` cannot work on a dump", command->failure.value_or(exit_usage));
-  Context context(terminal, options, std::move(rest));
+  Context context(terminal, options, std::move(rest), !command->action.empty());
   return run_command(*command, run_it, context, terminal);
 }
 

@@ -7,8 +7,8 @@
 
 namespace p2pclient::cli {
 
-Context::Context(Terminal terminal, GlobalOptions options, std::vector<std::string> rest)
-    : terminal_(terminal), options_(std::move(options)), rest_(std::move(rest)) {
+Context::Context(Terminal terminal, GlobalOptions options, std::vector<std::string> rest, bool may_ask)
+    : terminal_(terminal), options_(std::move(options)), rest_(std::move(rest)), may_ask_(may_ask && !options_.no_ask_password) {
   if (options_.color != "auto") terminal_.style.colors = options_.color == "always";
 }
 
@@ -28,8 +28,8 @@ std::unique_ptr<Source> Context::source() {
 }
 
 Client Context::client() {
-  if (!options_.no_ask_password && !agent_) agent_ = std::make_unique<PasswordAgent>();
-  return Client::connect({.bus = options_.bus, .may_interact = !options_.no_ask_password});
+  if (may_ask_ && !agent_) agent_ = std::make_unique<PasswordAgent>();
+  return Client::connect({.bus = options_.bus, .may_interact = may_ask_});
 }
 
 }  // namespace p2pclient::cli

@@ -32,7 +32,8 @@ struct GlobalOptions {
 
 class Context {
  public:
-  Context(Terminal terminal, GlobalOptions options, std::vector<std::string> rest);
+  // `may_ask`: what the command does may need a password.
+  Context(Terminal terminal, GlobalOptions options, std::vector<std::string> rest, bool may_ask);
 
   [[nodiscard]] bool json() const { return options_.json; }
   [[nodiscard]] const Style& style() const { return terminal_.style; }
@@ -50,7 +51,8 @@ class Context {
 
   // For commands that look. Throws Error.
   [[nodiscard]] std::unique_ptr<Source> source();
-  // For commands that do something: on a terminal polkit may ask for a password as long as the context lives. Throws Error.
+  // For commands that do something: when they may need a password, polkit may ask for it on the terminal as long as the
+  // context lives. Throws Error.
   [[nodiscard]] Client client();
   // Before another program takes the terminal.
   void stop_asking() { agent_.reset(); }
@@ -59,6 +61,7 @@ class Context {
   Terminal terminal_;
   GlobalOptions options_;
   std::vector<std::string> rest_;
+  bool may_ask_;
   std::unique_ptr<PasswordAgent> agent_;
 };
 

@@ -31,6 +31,7 @@ void inherit(int fd) {
 // Becomes the program; comes back only when that fails.
 int become(const std::vector<std::string>& program) {
   std::vector<char*> arguments;
+  arguments.reserve(program.size() + 1);
   for (const auto& word : program) arguments.push_back(const_cast<char*>(word.c_str()));  // execvp changes nothing
   arguments.push_back(nullptr);
   ::execvp(arguments.front(), arguments.data());

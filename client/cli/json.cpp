@@ -26,8 +26,8 @@ Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json();
 }
 
-template <class Tag>
-Json address_or_null(const std::optional<MemoryAddress<Tag>>& address) {
+template <AddressKind kind>
+Json address_or_null(const std::optional<MemoryAddress<kind>>& address) {
   return address ? Json(hex(address->value)) : Json();
 }
 

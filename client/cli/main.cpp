@@ -22,7 +22,7 @@ p2pclient::cli::Style style_of_stdout() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::setlocale(LC_ALL,
-                 "");  // NOLINT(concurrency-mt-unsafe): one thread; branches of trees are drawn in the locale's characters
+  // Branches of trees are drawn in the characters of the locale.
+  std::setlocale(LC_ALL, "");  // NOLINT(concurrency-mt-unsafe): one thread
   return p2pclient::cli::run({argv + 1, argv + argc}, {std::cout, std::cerr, style_of_stdout()});
 }

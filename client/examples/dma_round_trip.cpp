@@ -5,7 +5,7 @@
 //
 //   dma-round-trip INITIATOR TARGET [FILE] [--offset BYTES] [--address-bits N] [--bus BUS] [--once|--look-again|--interactive]
 //
-// FILE's bytes (up to 4096; without FILE, a sentence) go RAM → edu → BAR → edu → other RAM and are compared. Then the
+// FILE's bytes (up to 2048; without FILE, a sentence) go RAM → edu → BAR → edu → other RAM and are compared. Then the
 // lease is given back, the device's descriptor is kept, and the same engine writes other bytes to the old cookie: that
 // must change nothing, which whoever sees the BAR otherwise (the host of a virtual machine) can confirm.
 //
@@ -63,7 +63,7 @@ std::string read_payload(const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
   std::string payload(std::istreambuf_iterator<char>(stream), {});
   if (!stream || payload.empty()) throw std::runtime_error("no bytes in `" + file + "`");
-  payload.resize(std::min(payload.size(), Edu::buffer_size));
+  payload.resize(std::min(payload.size(), Edu::most));
   return payload;
 }
 
@@ -77,17 +77,17 @@ class Route {
         target_(holding_.map(options.target)),
         peer_{target_.cookie().value + options.offset},
         edu_(holding_.device()) {
-    if (options.offset > target_.length() || target_.length() - options.offset < Edu::buffer_size)
-      throw std::runtime_error("the target has no 4096 bytes at that offset");
+    if (options.offset > target_.length() || target_.length() - options.offset < Edu::most)
+      throw std::runtime_error("the target has no 2048 bytes at that offset");
     std::cout << "holding  " << options.initiator << " as " << holding_.path() << " (" << holding_.backend() << ")\n"
               << "memory   at " << hex(source()) << " to send from, at " << hex(sink()) << " to receive into\n"
-              << "target   " << options.target << " at " << hex(peer_) << ", " << target_.length() << " bytes mapped"
-              << std::endl;
+              << "target   " << options.target << " at " << hex(peer_) << ", " << target_.length() << " bytes mapped" << '\n'
+              << std::flush;
   }
 
   // RAM → edu.
   void load(const std::string& payload) {
-    count_ = std::min(payload.size(), Edu::buffer_size);
+    count_ = std::min(payload.size(), Edu::most);
     std::ranges::copy(std::as_bytes(std::span(payload)).first(count_), source_.data());
     edu_.load(source(), count_);
   }
@@ -109,15 +109,15 @@ class Route {
   void expect(std::size_t count) { count_ = count; }
 
  private:
-  p2pclient::Buffer source_{Edu::buffer_size};
-  p2pclient::Buffer sink_{Edu::buffer_size};
+  p2pclient::Buffer source_{Edu::most};
+  p2pclient::Buffer sink_{Edu::most};
   p2pclient::Holding holding_;
   p2pclient::Mapping source_mapping_;
   p2pclient::Mapping sink_mapping_;
   p2pclient::Mapping target_;
   p2pclient::Iova peer_;  // the cookie plus --offset
   Edu edu_;
-  std::size_t count_ = Edu::buffer_size;
+  std::size_t count_ = Edu::most;
 };
 
 bool round_trip(Route& route, const std::string& payload) {
@@ -128,8 +128,8 @@ bool round_trip(Route& route, const std::string& payload) {
   const auto arrived = route.read_back();
   std::cout << "DMA      BAR " << hex(route.peer()) << " -> edu -> other RAM " << hex(route.sink()) << '\n';
   const bool same = arrived == payload;
-  std::cout << "compared " << payload.size() << " bytes: " << (same ? "equal" : "DIFFERENT") << ": " << excerpt(arrived)
-            << std::endl;
+  std::cout << "compared " << payload.size() << " bytes: " << (same ? "equal" : "DIFFERENT") << ": " << excerpt(arrived) << '\n'
+            << std::flush;
   return same;
 }
 
@@ -141,7 +141,8 @@ void try_after_release(Route& route, const std::string& payload) {
   route.release();
   std::cout << "released the lease; the descriptor of the device stays open\n";
   route.store();
-  std::cout << "DMA      edu -> BAR " << hex(route.peer()) << " (the old cookie), every bit of the bytes inverted" << std::endl;
+  std::cout << "DMA      edu -> BAR " << hex(route.peer()) << " (the old cookie), every bit of the bytes inverted\n"
+            << std::flush;
 }
 
 // p2pd needs a moment to see that the last copy of the old descriptor is gone.
@@ -161,7 +162,7 @@ bool look_again(p2pclient::Client& client, const Options& options, const std::st
   auto route = acquire_again(client, options);
   route.expect(payload.size());
   const bool unchanged = route.read_back() == payload;
-  std::cout << "looked   again by DMA: the BAR is " << (unchanged ? "unchanged" : "CHANGED") << std::endl;
+  std::cout << "looked   again by DMA: the BAR is " << (unchanged ? "unchanged" : "CHANGED") << '\n' << std::flush;
   return unchanged;
 }
 
@@ -183,12 +184,12 @@ std::string answer(Route& route, const std::string& line) {
 }
 
 void converse(Route& route) {
-  std::cout << "ready" << std::endl;
+  std::cout << "ready\n" << std::flush;
   for (std::string line; std::getline(std::cin, line) && line != "quit";) {
     try {
-      std::cout << answer(route, line) << std::endl;
+      std::cout << answer(route, line) << '\n' << std::flush;
     } catch (const std::exception& error) {
-      std::cout << "error " << error.what() << std::endl;
+      std::cout << "error " << error.what() << '\n' << std::flush;
     }
   }
 }
@@ -213,7 +214,7 @@ int main(int argc, char** argv) {
   CLI::App app{"RAM -> edu -> BAR -> edu -> other RAM, compared byte by byte; then the same without a lease.", "dma-round-trip"};
   app.add_option("INITIATOR", options.initiator, "an edu device, dddd:bb:dd.f")->required();
   app.add_option("TARGET", options.target, "a BAR, ADDRESS:BAR[:OFFSET+LENGTH]")->required();
-  app.add_option("FILE", options.file, "what is moved, up to 4096 bytes")->check(CLI::ExistingFile);
+  app.add_option("FILE", options.file, "what is moved, up to 2048 bytes")->check(CLI::ExistingFile);
   app.add_option("--offset", options.offset, "into the target, bytes (0)");
   app.add_option("--address-bits", options.address_bits, "how far edu's engine reaches (28)");
   app.add_option("--bus", options.bus, "system, session or a D-Bus address (system)");

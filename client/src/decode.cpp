@@ -13,7 +13,7 @@ namespace {
 template <class T>
 T get(const Properties& properties, const char* name, T otherwise = {}) {
   const auto found = properties.find(name);
-  return found != properties.end() && found->second.containsValueOfType<T>() ? found->second.get<T>() : otherwise;
+  return found != properties.end() && found->second.containsValueOfType<T>() ? found->second.get<T>() : std::move(otherwise);
 }
 
 std::string text(const Properties& properties, const char* name) { return get<std::string>(properties, name); }

@@ -90,11 +90,11 @@ void Arbiter::announce(std::variant<HoldingId, MappingId, Address> object, Annou
   effects_.emplace_back(Announce{object, what});
 }
 
-void Arbiter::note(Journal::What what, std::string subject, const Owner& owner, const Address& initiator, std::string target,
-                   std::string text) {
+void Arbiter::note(Journal::What what, std::string subject, const Owner& owner, const std::optional<Address>& initiator,
+                   std::string target, std::string text) {
   effects_.emplace_back(Journal{.what = what,
                                 .subject = std::move(subject),
-                                .initiator = initiator.to_string(),
+                                .initiator = initiator ? initiator->to_string() : "",
                                 .target = std::move(target),
                                 .uid = owner.uid,
                                 .pid = owner.pid,

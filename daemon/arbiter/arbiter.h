@@ -113,8 +113,8 @@ class Arbiter {
   void reply_when_gone(RequestId id, GrantId grant);
   void answer_those_who_wait(GrantId grant);
   void announce(std::variant<HoldingId, MappingId, Address> object, Announce::What what);
-  void note(Journal::What what, std::string subject, const Owner& owner, const Address& initiator, std::string target,
-            std::string text);
+  void note(Journal::What what, std::string subject, const Owner& owner, const std::optional<Address>& initiator,
+            std::string target, std::string text);
   void leave_if_done();
 
   // A target function that is open in the kernel, or on its way.

@@ -67,7 +67,7 @@ void Arbiter::on(RequestId id, const Caller& caller, Withdraw& command) {
   const auto text = command.initiator.to_string();
   if (machine_->find(command.initiator) == nullptr && !state_.offers.contains(command.initiator))
     return reply(id, refuse(ErrorCode::not_found, "there is no function " + text));
-  if (!state_.offers.contains(command.initiator)) return reply(id, refuse(ErrorCode::not_offered, text + " is not offered"));
+  if (!state_.offers.contains(command.initiator)) return reply(id, ReplyValue{});
 
   const auto held = std::find_if(state_.holdings.begin(), state_.holdings.end(),
                                  [&](const auto& holding) { return holding.second.initiator == command.initiator; });
@@ -95,8 +95,10 @@ Outcome<void> Arbiter::free_for_driver_change(const Address& address) const {
 }
 
 void Arbiter::on(RequestId id, const Caller&, BindDriver& command) {
+  const auto* function = machine_->find(command.device);
+  if (function != nullptr && function->driver == "vfio-pci" && !changing_driver_.contains(command.device))
+    return reply(id, ReplyValue{});
   if (const auto free = free_for_driver_change(command.device); !free) return reply(id, tl::unexpected(free.error()));
-  if (machine_->find(command.device)->driver == "vfio-pci") return reply(id, ReplyValue{});
   changing_driver_.insert(command.device);
   effects_.emplace_back(BindToVfio{.request = id, .device = command.device, .force = command.force});
 }

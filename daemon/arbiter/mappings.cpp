@@ -102,7 +102,7 @@ Outcome<const Target*> Arbiter::usable_target(const Holding& holding, const Targ
 void Arbiter::on(RequestId id, const Caller& caller, MapTarget& command) {
   const auto refused = [&](const Reason& reason) {
     const auto holding = state_.holdings.find(command.holding);
-    const auto initiator = holding == state_.holdings.end() ? Address{} : holding->second.initiator;
+    const auto initiator = holding == state_.holdings.end() ? std::nullopt : std::optional(holding->second.initiator);
     note(Journal::What::refused, "map", owner_from(caller), initiator, command.target.to_string(), reason.text);
     reply(id, tl::unexpected(reason));
   };

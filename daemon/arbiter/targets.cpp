@@ -11,13 +11,16 @@ namespace p2pd {
 
 namespace {
 
-// The target as it was enabled, or what is wrong with asking for it.
-Outcome<TargetName> exact_target(const State& state, const Machine& machine, const TargetName& asked) {
+// The target as it was enabled. Nothing when no byte of it is; a part of one, or one and more, is not what was enabled.
+Outcome<std::optional<TargetName>> exact_target(const State& state, const Machine& machine, const TargetName& asked) {
   const auto name = resolved(machine, asked);
-  if (!name) return name;
-  if (!state.targets.contains(*name))
-    return refuse(ErrorCode::not_enabled, fmt::format("{} is not enabled as a target", name->to_string()));
-  return name;
+  if (!name) return error_of(name);
+  if (state.targets.contains(*name)) return *name;
+  for (const auto& [other, target] : state.targets)
+    if (other.device == name->device && other.bar == name->bar && span_of(other).overlaps(span_of(*name)))
+      return refuse(ErrorCode::invalid_argument,
+                    fmt::format("{} is enabled as {}: disable that", name->to_string(), other.to_string()));
+  return std::nullopt;
 }
 
 Outcome<void> same_terms(const Target& target, const Enable& command) {
@@ -51,6 +54,9 @@ void Arbiter::on(RequestId id, const Caller& caller, Enable& command) {
   if (holds_msix(function, *name) && !command.force)
     return reply(id, refuse(ErrorCode::blocked,
                             text + " holds the MSI-X table or pending bits: enable a range without them [holds-msix]"));
+  // Not read is not "has none".
+  if (function.port_type == PortType::unknown && !command.force)
+    return reply(id, refuse(ErrorCode::blocked, text + ": where its MSI-X table is could not be read [config-unreadable]"));
   if (function.is_bridge()) return reply(id, refuse(ErrorCode::blocked, text + " belongs to a bridge [is-bridge]"));
   if (state_.offers.contains(name->device))
     return reply(
@@ -118,8 +124,10 @@ void Arbiter::on(TargetOpened& event) {
 }
 
 void Arbiter::on(RequestId id, const Caller& caller, Disable& command) {
-  const auto name = exact_target(state_, *machine_, command.target);
-  if (!name) return reply(id, tl::unexpected(name.error()));
+  const auto found = exact_target(state_, *machine_, command.target);
+  if (!found) return reply(id, error_of(found));
+  const auto& name = *found;
+  if (!name) return reply(id, ReplyValue{});
   auto& target = state_.targets.at(*name);
   if (target.phase == Target::Phase::opening)
     return reply(id, refuse(ErrorCode::busy, name->to_string() + " is being enabled right now"));

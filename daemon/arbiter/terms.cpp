@@ -9,11 +9,10 @@ Outcome<TargetName> resolved(const Machine& machine, const TargetName& name) {
   const auto* function = machine.find(name.device);
   if (function == nullptr) return refuse(ErrorCode::not_found, fmt::format("there is no function {}", name.device.to_string()));
   const auto* bar = function->find_bar(name.bar);
-  if (bar == nullptr)
-    return refuse(ErrorCode::invalid_argument, fmt::format("{} has no BAR {}", name.device.to_string(), name.bar));
+  if (bar == nullptr) return refuse(ErrorCode::not_found, fmt::format("{} has no BAR {}", name.device.to_string(), name.bar));
   const auto bar_name = fmt::format("BAR {} of {}", name.bar, name.device.to_string());
-  if (!bar->is_memory) return refuse(ErrorCode::invalid_argument, bar_name + " is I/O, not memory");
-  if (!bar->is_assigned) return refuse(ErrorCode::invalid_argument, bar_name + " has no address assigned");
+  if (!bar->is_memory) return refuse(ErrorCode::blocked, bar_name + " is I/O, not memory [not-memory-bar]");
+  if (!bar->is_assigned) return refuse(ErrorCode::blocked, bar_name + " has no address assigned [bar-unassigned]");
 
   if (name.offset >= bar->size)
     return refuse(ErrorCode::invalid_argument, fmt::format("{} ends at {:#x}", bar_name, bar->size.value));

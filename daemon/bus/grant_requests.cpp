@@ -41,7 +41,7 @@ void describe(Ask& ask, const Core& core, HoldingId id, const TargetName& target
   const auto& holdings = core.state().holdings;
   const auto holding = holdings.find(id);
   if (holding == holdings.end()) return;
-  const auto verdict = core.check(holding->second.initiator, target, holding->second.address_bits);
+  const auto verdict = core.check(holding->second.initiator, target, holding->second.address_bits, &holding->second);
   ask.details["initiator"] = holding->second.initiator.to_string();
   ask.details["verdict"] = summary_of(verdict);
   if (verdict.route == Route::switched) ask.actions.push_back(Action::switch_route);

@@ -69,7 +69,7 @@ void Intake::on_caller(RequestId id, Outcome<Caller> caller) {
   errand.caller = std::move(*caller);
   errand.place = take_place(errand.caller.euid);
   if (!errand.place)
-    return refuse(id, {ErrorCode::quota_exceeded, "this user has " + std::to_string(core_.requests_per_uid) +
+    return refuse(id, {ErrorCode::quota_exceeded, "this user has " + std::to_string(core_.requests_per_uid()) +
                                                       " requests in flight, which is the limit: wait for one to be answered"});
   const auto& row = *errand.row;
   if (errand.caller.euid == 0) {
@@ -137,7 +137,7 @@ void Intake::refuse(RequestId id, const Reason& reason) {
 
 std::unique_ptr<Intake::Place> Intake::take_place(uid_t uid) {
   const auto taken = places_.find(uid);
-  if ((taken == places_.end() ? 0 : taken->second) >= core_.requests_per_uid) return nullptr;
+  if ((taken == places_.end() ? 0 : taken->second) >= core_.requests_per_uid()) return nullptr;
   return std::make_unique<Place>(places_, uid);
 }
 

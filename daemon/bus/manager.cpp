@@ -79,7 +79,7 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
       const auto address_bits = options.address_bits();
       check(options);
       const auto from = value_or_throw(find_function(core_, initiator));
-      const auto verdict = core_.check(from, value_or_throw(find_target(core_, target)), address_bits);
+      const auto verdict = core_.check(from, value_or_throw(find_target(core_, target)), address_bits, nullptr);
       return std::tuple{to_string(verdict.answer), to_dictionary(verdict)};
     });
   }
@@ -131,7 +131,12 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
     intake_.take(manager_interface, [](sd_bus_message* call) { return ask_allocate_peer_memory(call); });
   }
   void Reload(sdbus::Result<>&&) override {
-    intake_.take(manager_interface, [this](sd_bus_message*) { return Outcome<Ask>{Ask{core_.reload, {}, {}, {}}}; });
+    // A broken file is no mistake of the caller's: the contract says Failed, whatever the reader of the file calls it.
+    const auto reload = [this]() -> Outcome<void> {
+      if (const auto done = core_.reload(); !done) return refuse(ErrorCode::failed, done.error().text);
+      return {};
+    };
+    intake_.take(manager_interface, [reload](sd_bus_message*) { return Outcome<Ask>{Ask{reload, {}, {}, {}}}; });
   }
 
   // ---- properties

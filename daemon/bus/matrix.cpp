@@ -78,7 +78,7 @@ Outcome<Matrix> make_matrix(const Core& core, const Names& initiators, const Nam
         matrix.cells.push_back(legend_index("same"));
         continue;
       }
-      const auto verdict = core.check(row, column, 64);
+      const auto verdict = core.check(row, column, 64, nullptr);
       matrix.cells.push_back(
           legend_index(to_string(verdict.possible) + "/" + to_string(verdict.answer) + "/" + to_string(verdict.route)));
     }

@@ -26,7 +26,8 @@ struct Core {
   std::function<const Machine&()> machine;
   std::function<const State&()> state;
   // The judge's verdict with the arbiter's own blockers added (target-not-enabled, group-held …).
-  std::function<Verdict(const Address& initiator, const TargetName& target, unsigned address_bits)> check;
+  // `holding`: asked on behalf of this one, or null.
+  std::function<Verdict(const Address& initiator, const TargetName& target, unsigned address_bits, const Holding* holding)> check;
   // Puts a request into the event queue; its answer comes through Service::answer, exactly once, never from inside submit.
   std::function<void(Request)> submit;
   // A client named a function that is not in the picture: look once into sysfs. True when it is there now.
@@ -34,7 +35,7 @@ struct Core {
   std::function<Outcome<void>()> reload;
   std::function<Outcome<void>()> probe_backend;  // nothing = Backends is {backend}
   std::string backend;                           // "vfio-type1"
-  unsigned requests_per_uid = 0;                 // in flight; more is QuotaExceeded
+  std::function<unsigned()> requests_per_uid;    // in flight; more is QuotaExceeded
 };
 
 class Service {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Who would lose something if the function lost its driver.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <fstream>
 #include <map>
@@ -101,7 +103,7 @@ void add_mounts(std::vector<std::string>& users, const fs::path& proc, const Blo
     // A btrfs has a device number of its own; its source still is a device.
     const auto by_number = blocks.by_number().find(number);
     const auto name = by_number != blocks.by_number().end() ? by_number->second : fs::path(source).filename().string();
-    if (blocks.contains(name)) users.push_back(name + " is mounted on " + where);
+    if (blocks.contains(name)) users.push_back(fmt::format("{} is mounted on {}", name, where));
   }
 }
 
@@ -127,7 +129,7 @@ void add_interfaces(std::vector<std::string>& users, const fs::path& sysfs, cons
   for (const auto& interface : entries_of(sysfs / "class/net")) {
     if (!is_below(real(interface), device)) continue;
     const auto flags = std::strtoul(first_word(interface / "flags").c_str(), nullptr, 16);
-    if ((flags & interface_up) != 0) users.push_back("interface " + interface.filename().string() + " is up");
+    if ((flags & interface_up) != 0) users.push_back(fmt::format("interface {} is up", interface.filename().string()));
   }
 }
 

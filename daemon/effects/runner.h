@@ -28,7 +28,7 @@ class Runner {
     DriverPaths driver_paths;
     std::function<void(Event)> post;                     // called on the loop's thread only
     std::function<std::string(const GrantId&)> path_of;  // object path, for notices over the lease
-    FaultInjector fail = {};                             // tests only: makes a step fail by its name
+    FaultInjector fail;                                  // tests only: makes a step fail by its name
   };
   explicit Runner(Parts parts);
   Runner(const Runner&) = delete;

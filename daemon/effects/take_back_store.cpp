@@ -30,6 +30,7 @@ void KernelObjects::take_back_store() {
     if (has_suffix(entry, lease_suffix)) end_lease(entry.fd.get());
 
   std::vector<std::string> names;
+  names.reserve(entries.size());
   for (const auto& entry : entries) names.push_back(entry.name);
   store_.remove(names);
 }

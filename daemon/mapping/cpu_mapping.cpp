@@ -12,7 +12,7 @@ CpuMapping::CpuMapping(CpuMapping&& other) noexcept
 
 CpuMapping& CpuMapping::operator=(CpuMapping&& other) noexcept {
   // What we had goes with `gone`.
-  CpuMapping gone(std::move(*this));
+  const CpuMapping gone(std::move(*this));
   begin_ = std::exchange(other.begin_, nullptr);
   length_ = std::exchange(other.length_, 0);
   return *this;

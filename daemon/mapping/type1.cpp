@@ -26,9 +26,9 @@ class Type1 final : public Vfio {
  public:
   explicit Type1(Type1Options options) : options_(std::move(options)) {}
 
-  std::string name() const override { return "vfio-type1"; }
+  [[nodiscard]] std::string name() const override { return "vfio-type1"; }
 
-  Outcome<void> probe() const override {
+  [[nodiscard]] Outcome<void> probe() const override {
     if (const auto safe = refuse_unsafe_interrupts(); !safe) return safe;
     UniqueFd container;
     if (auto done = open_container(container); !done) return done;
@@ -74,7 +74,7 @@ class Type1 final : public Vfio {
 
  private:
   // Whoever can make a device raise any interrupt can take over the host: design §7, "never lent".
-  Outcome<void> refuse_unsafe_interrupts() const {
+  [[nodiscard]] Outcome<void> refuse_unsafe_interrupts() const {
     const auto file = options_.sysfs_root / "module/vfio_iommu_type1/parameters/allow_unsafe_interrupts";
     if (first_word(file) != "Y") return {};
     return refuse(ErrorCode::blocked,
@@ -84,7 +84,7 @@ class Type1 final : public Vfio {
   }
 
   // vfio.c gives such groups this name, and their node another one than ours.
-  Outcome<void> refuse_noiommu(const std::string& group) const {
+  [[nodiscard]] Outcome<void> refuse_noiommu(const std::string& group) const {
     std::error_code ignored;
     if (first_word(options_.sysfs_root / "kernel/iommu_groups" / group / "name") != "vfio-noiommu" &&
         !std::filesystem::exists(options_.vfio_directory / ("noiommu-" + group), ignored))
@@ -92,14 +92,14 @@ class Type1 final : public Vfio {
     return refuse(ErrorCode::blocked, "no IOMMU stands between this group and memory: it is never lent [no-iommu]");
   }
 
-  Outcome<void> open_group(const std::string& group, UniqueFd& result) const {
+  [[nodiscard]] Outcome<void> open_group(const std::string& group, UniqueFd& result) const {
     const auto path = (options_.vfio_directory / group).string();
     result.reset(options_.calls.open(path));
     if (!result) return refuse_vfio(VfioCall::open_group, path, errno);
     return {};
   }
 
-  Outcome<void> check_viable(int group) const {
+  [[nodiscard]] Outcome<void> check_viable(int group) const {
     vfio_group_status status{};
     status.argsz = sizeof status;
     if (options_.calls.ioctl(group, VFIO_GROUP_GET_STATUS, &status) < 0)
@@ -110,14 +110,14 @@ class Type1 final : public Vfio {
     return {};
   }
 
-  Outcome<void> open_container(UniqueFd& result) const {
+  [[nodiscard]] Outcome<void> open_container(UniqueFd& result) const {
     const auto path = (options_.vfio_directory / "vfio").string();
     result.reset(options_.calls.open(path));
     if (!result) return refuse_vfio(VfioCall::open_container, path, errno);
     return {};
   }
 
-  Outcome<void> check_version(int container) const {
+  [[nodiscard]] Outcome<void> check_version(int container) const {
     const int version = options_.calls.ioctl(container, VFIO_GET_API_VERSION, nullptr);
     if (version < 0) return refuse_vfio(VfioCall::other, "VFIO_GET_API_VERSION", errno);
     if (version != VFIO_API_VERSION)
@@ -127,20 +127,20 @@ class Type1 final : public Vfio {
     return {};
   }
 
-  Outcome<void> set_container(const Type1Files& files) const {
+  [[nodiscard]] Outcome<void> set_container(const Type1Files& files) const {
     int container = files.container.get();
     if (options_.calls.ioctl(files.group.get(), VFIO_GROUP_SET_CONTAINER, &container) < 0)
       return refuse_vfio(VfioCall::set_container, "VFIO_GROUP_SET_CONTAINER", errno);
     return {};
   }
 
-  Outcome<void> set_iommu(int container) const {
+  [[nodiscard]] Outcome<void> set_iommu(int container) const {
     if (options_.calls.ioctl(container, VFIO_SET_IOMMU, as_argument(VFIO_TYPE1v2_IOMMU)) < 0)
       return refuse_vfio(VfioCall::set_iommu, "VFIO_SET_IOMMU", errno);
     return {};
   }
 
-  Outcome<void> read_iovas(int container, std::vector<Range<Iova>>& result) const {
+  [[nodiscard]] Outcome<void> read_iovas(int container, std::vector<Range<Iova>>& result) const {
     auto ranges = read_valid_iovas(options_.calls, container);
     if (!ranges) return tl::unexpected(ranges.error());
     result = std::move(*ranges);
@@ -148,7 +148,7 @@ class Type1 final : public Vfio {
   }
 
   // The kernel opens it with CLOEXEC: group.c vfio_device_open_file().
-  Outcome<void> open_device(int group, std::string name, UniqueFd& result) const {
+  [[nodiscard]] Outcome<void> open_device(int group, std::string name, UniqueFd& result) const {
     result.reset(options_.calls.ioctl(group, VFIO_GROUP_GET_DEVICE_FD, name.data()));
     if (!result) return refuse_vfio(VfioCall::get_device, "VFIO_GROUP_GET_DEVICE_FD", errno);
     return {};

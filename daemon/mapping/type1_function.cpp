@@ -91,14 +91,14 @@ class Type1Function final : public OpenedFunction {
     return mapping;
   }
 
-  std::vector<Range<Iova>> valid_iovas() const override { return valid_iovas_; }
-  int device_fd() const override { return files_.device.get(); }
-  std::vector<Keep> fds_to_keep() const override {
+  [[nodiscard]] std::vector<Range<Iova>> valid_iovas() const override { return valid_iovas_; }
+  [[nodiscard]] int device_fd() const override { return files_.device.get(); }
+  [[nodiscard]] std::vector<Keep> fds_to_keep() const override {
     return {{files_.container.get(), 'c'}, {files_.group.get(), 'g'}, {files_.device.get(), 'd'}};
   }
 
  private:
-  Outcome<void> find_region(unsigned bar, Bytes offset, Bytes length, RegionInfo& region) const {
+  [[nodiscard]] Outcome<void> find_region(unsigned bar, Bytes offset, Bytes length, RegionInfo& region) const {
     auto found = read_region(calls_, files_.device.get(), bar);
     if (!found) return tl::unexpected(found.error());
     if (!is_page_aligned(offset.value) || !is_page_aligned(length.value) || !found->can_map(offset, length))
@@ -110,7 +110,7 @@ class Type1Function final : public OpenedFunction {
 
   // MAP_DMA of a BAR whose decode is off is EFAULT (vfio_pci_core.c, CVE-2020-12888). It is the virtual command register
   // that counts, so we go through VFIO's config region.
-  Outcome<void> enable_decode(bool& was_enabled) const {
+  [[nodiscard]] Outcome<void> enable_decode(bool& was_enabled) const {
     const auto config = read_region(calls_, files_.device.get(), VFIO_PCI_CONFIG_REGION_INDEX);
     if (!config) return tl::unexpected(config.error());
     const auto place = config->file_offset + PCI_COMMAND;
@@ -132,7 +132,7 @@ class Type1Function final : public OpenedFunction {
     static_cast<void>(write_command({static_cast<std::uint8_t>(command[0] & ~PCI_COMMAND_MEMORY), command[1]}));
   }
 
-  Outcome<void> write_command(std::array<std::uint8_t, 2> command) const {
+  [[nodiscard]] Outcome<void> write_command(std::array<std::uint8_t, 2> command) const {
     const auto config = read_region(calls_, files_.device.get(), VFIO_PCI_CONFIG_REGION_INDEX);
     if (!config) return tl::unexpected(config.error());
     if (calls_.pwrite(files_.device.get(), command.data(), command.size(), config->file_offset + PCI_COMMAND) !=

@@ -63,13 +63,14 @@ Outcome<std::vector<Range<Iova>>> read_valid_iovas(const KernelCalls& calls, int
   if (!read_at(*buffer, 0, info) || (info.flags & VFIO_IOMMU_INFO_CAPS) == 0) return refused();
   const auto at = find_capability(*buffer, info.cap_offset, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
   if (!at) return refused();
-  vfio_iommu_type1_info_cap_iova_range capability{};
-  if (!read_at(*buffer, *at, capability)) return refused();
+  std::uint32_t count = 0;
+  if (!read_at(*buffer, *at + offsetof(vfio_iommu_type1_info_cap_iova_range, nr_iovas), count)) return refused();
 
   std::vector<Range<Iova>> ranges;
-  for (std::uint32_t index = 0; index < capability.nr_iovas; ++index) {
+  for (std::uint32_t index = 0; index < count; ++index) {
     vfio_iova_range range{};
-    if (!read_at(*buffer, *at + sizeof(vfio_iommu_type1_info_cap_iova_range) + index * sizeof range, range)) return refused();
+    if (!read_at(*buffer, *at + offsetof(vfio_iommu_type1_info_cap_iova_range, iova_ranges) + index * sizeof range, range))
+      return refused();
     if (range.end < range.start) continue;
     const auto span = range.end - range.start;
     // All 64 bits have no length in 64 bits: the last byte is left out.
@@ -105,12 +106,14 @@ Outcome<RegionInfo> read_region(const KernelCalls& calls, int device, unsigned i
   if ((info.flags & VFIO_REGION_INFO_FLAG_CAPS) == 0) return region;
   const auto at = find_capability(*buffer, info.cap_offset, VFIO_REGION_INFO_CAP_SPARSE_MMAP);
   if (!at) return region;
-  vfio_region_info_cap_sparse_mmap capability{};
-  if (!read_at(*buffer, *at, capability)) return refuse(ErrorCode::failed, "VFIO_DEVICE_GET_REGION_INFO: cut short");
+  std::uint32_t count = 0;
+  if (!read_at(*buffer, *at + offsetof(vfio_region_info_cap_sparse_mmap, nr_areas), count))
+    return refuse(ErrorCode::failed, "VFIO_DEVICE_GET_REGION_INFO: cut short");
   region.mappable_areas.emplace();
-  for (std::uint32_t number = 0; number < capability.nr_areas; ++number) {
+  for (std::uint32_t number = 0; number < count; ++number) {
     vfio_region_sparse_mmap_area area{};
-    if (!read_at(*buffer, *at + sizeof(vfio_region_info_cap_sparse_mmap) + number * sizeof(vfio_region_sparse_mmap_area), area))
+    if (!read_at(*buffer, *at + offsetof(vfio_region_info_cap_sparse_mmap, areas) + number * sizeof(vfio_region_sparse_mmap_area),
+                 area))
       break;
     region.mappable_areas->push_back({area.offset, area.size});
   }

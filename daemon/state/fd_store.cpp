@@ -71,7 +71,7 @@ class SystemdFdStore final : public FdStore {
       names_.insert(name);
       std::free(names[index]);  // NOLINT(cppcoreguidelines-no-malloc): the library's
     }
-    std::free(names);
+    std::free(static_cast<void*>(names));
     return entries;
   }
 

@@ -3,6 +3,8 @@
 // Who may do what: nobody anything, unless the table of p2pd, polkit or being root says so.
 #include "bus/authority_table.h"
 
+#include <array>
+
 #include "harness/introspection.h"
 #include "harness/scene.h"
 
@@ -12,8 +14,8 @@ namespace {
 class Authority : public Scene {
  protected:
   // A good call of every method of the contract.
-  std::map<std::string, Client::Call> every_method(const std::string& holding, const std::string& mapping, const Lease& lease,
-                                                   int memory) {
+  std::map<std::string, Client::Call> every_method(const std::string& holding, const std::string& mapping,
+                                                   const std::array<Lease, 3>& leases, int memory) {
     const std::string manager = "org.p2pd1.Manager.";
     const std::string device = "org.p2pd1.Device.";
     const std::string on_target = root.device(disk);
@@ -28,11 +30,11 @@ class Authority : public Scene {
     add("/org/p2pd1", manager + "Check", {initiator, target_bar, Options{}});
     add("/org/p2pd1", manager + "CheckAll", options);
     add("/org/p2pd1", manager + "GetStatistics", {});
-    add("/org/p2pd1", manager + "Acquire", {other_initiator, lease.theirs(), Options{}});
+    add("/org/p2pd1", manager + "Acquire", {other_initiator, leases[0].theirs(), Options{}});
     add("/org/p2pd1", manager + "MapMemory", {Path{holding}, Fd{memory}, std::uint64_t{0}, std::uint64_t{0x1000}, Options{}});
     add("/org/p2pd1", manager + "Map", {Path{holding}, target_bar, Options{}});
-    add("/org/p2pd1", manager + "ExportDmaBuf", {target_bar, lease.theirs(), Options{}});
-    add("/org/p2pd1", manager + "AllocatePeerMemory", {target_bar, std::uint64_t{0x1000}, lease.theirs(), Options{}});
+    add("/org/p2pd1", manager + "ExportDmaBuf", {target_bar, leases[1].theirs(), Options{}});
+    add("/org/p2pd1", manager + "AllocatePeerMemory", {target_bar, std::uint64_t{0x1000}, leases[2].theirs(), Options{}});
     add("/org/p2pd1", manager + "Reload", {});
     add(on_target, device + "Enable", range);
     add(on_target, device + "Disable", range);
@@ -64,9 +66,9 @@ TEST_F(Authority, RefusesAnUnprivilegedCallerWhateverChangesSomething) {
   (void)root.offer(other_initiator).granted();
   const auto held = acquire(alice, initiator);
   const auto mapping = alice.map(held.path, target_bar).granted()[0].text();
-  const Lease lease;
+  const std::array<Lease, 3> leases;
   const auto memory = sealed_memory(0x1000);
-  const auto calls = every_method(held.path, mapping, lease, memory.get());
+  const auto calls = every_method(held.path, mapping, leases, memory.get());
 
   const std::set<std::string> free{"org.p2pd1.Manager.GetDeviceByAddress", "org.p2pd1.Manager.Check",
                                    "org.p2pd1.Manager.CheckAll", "org.p2pd1.Manager.GetStatistics"};
@@ -106,10 +108,9 @@ TEST_F(Authority, AsksPolkitForTheActionOfTheMethod) {
   const auto asked_for = [&](const std::function<void()>& request) {
     const auto before = polkit.questions().size();
     request();
-    const auto questions = polkit.questions();
-    EXPECT_EQ(questions.size(), before + 1);
-    EXPECT_EQ(questions.back().uid, alice_uid);
-    return questions.back().action;
+    EXPECT_EQ(polkit.questions().size(), before + 1);
+    EXPECT_EQ(polkit.last_question().uid, alice_uid);
+    return polkit.last_question().action;
   };
   EXPECT_EQ(asked_for([&] { alice.enable(target_bar); }), "org.p2pd1.enable-target");
   EXPECT_EQ(asked_for([&] { alice.disable(target_bar); }), "org.p2pd1.enable-target");
@@ -142,7 +143,7 @@ TEST_F(Authority, TellsPolkitWhatItIsAbout) {
   set_up_the_usual_pair();
   const auto held = acquire(alice, initiator);
   (void)alice.map(held.path, target_bar).granted();
-  const auto details = polkit.questions().back().details;
+  const auto details = polkit.last_question().details;
   EXPECT_EQ(details.at("initiator"), initiator);
   EXPECT_EQ(details.at("target"), target_bar);
   EXPECT_NE(details.at("verdict").find("yes"), std::string::npos) << details.at("verdict");
@@ -155,9 +156,9 @@ TEST_F(Authority, LetsPolkitAskTheUserOnlyIfTheMessageAllowsIt) {
   auto interactive = enable;
   interactive.may_interact = true;
   (void)alice.call(interactive);
-  EXPECT_EQ(polkit.questions().back().flags, 1U);
+  EXPECT_EQ(polkit.last_question().flags, 1U);
   (void)alice.call(enable);
-  EXPECT_EQ(polkit.questions().back().flags, 0U);
+  EXPECT_EQ(polkit.last_question().flags, 0U);
 }
 
 TEST_F(Authority, AsksForASwitchRouteInAddition) {

@@ -51,6 +51,7 @@ TEST_F(Robustness, KeepsEveryDescriptorFromProgramsThatItMightRun) {
 }
 
 TEST_F(Robustness, LeavesNothingForAClientThatDiesWhileTheDeviceIsOpened) {
+  use_the_usual_pair_once();
   const auto before = traces();
   const auto gate = daemon->block("open");
   Lease lease;
@@ -66,13 +67,14 @@ TEST_F(Robustness, LeavesNothingForAClientThatDiesWhileTheDeviceIsOpened) {
   gate->open();
   eventually("the device was opened", [&] {
     const auto steps = daemon->vfio();
-    return std::count(steps.begin(), steps.end(), "open " + std::string(initiator)) == 1;
+    return std::count(steps.begin(), steps.end(), "open " + std::string(initiator)) == 2;
   });
   expect_no_trace_since(before);
   EXPECT_EQ(root.grants(), std::set<std::string>{});
 }
 
 TEST_F(Robustness, LeavesNothingForAClientThatDiesWhileItsMemoryIsMapped) {
+  use_the_usual_pair_once();
   const auto before = traces();
   auto held = acquire(alice, initiator);
   const auto gate = daemon->block("map");
@@ -118,6 +120,7 @@ TEST_F(Robustness, RollsBackWhenTheKernelRefusesToOpen) {
 }
 
 TEST_F(Robustness, RollsBackWhenTheKernelRefusesToMap) {
+  use_the_usual_pair_once();
   const auto held = acquire(alice, initiator);
   const auto before = traces();
   for (const auto* step : {"map", "map-bar"}) {

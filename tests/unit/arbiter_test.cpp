@@ -325,6 +325,24 @@ TEST(Arbiter, CountsHoldingsMappingsAndPinnedBytesPerUser) {
   EXPECT_EQ(desk.error(desk.map(caller(alice), holding, peer_name)), ErrorCode::quota_exceeded) << "two mappings are there";
 }
 
+TEST(Arbiter, DisablesAndWithdrawsWhatIsNotThereWithoutAnError) {
+  ReadyDesk desk;
+  const auto disabled = desk.disable(peer_name);
+  desk.kernel_works();
+  EXPECT_TRUE(desk.answer(disabled));
+  EXPECT_TRUE(desk.state().targets.empty());
+  EXPECT_TRUE(desk.answer(desk.disable(peer_name)));
+  EXPECT_TRUE(desk.answer(desk.ask(caller(0), Withdraw{.initiator = at(initiator)})));
+  EXPECT_FALSE(desk.state().offers.contains(at(initiator)));
+  EXPECT_TRUE(desk.answer(desk.ask(caller(0), Withdraw{.initiator = at(initiator)})));
+}
+
+TEST(Arbiter, RefusesToDisableAPartOfATarget) {
+  ReadyDesk desk;
+  EXPECT_EQ(desk.error(desk.disable("0000:04:00.0:2:0x1000+0x1000")), ErrorCode::invalid_argument);
+  EXPECT_EQ(desk.state().targets.size(), 1U);
+}
+
 TEST(Arbiter, KeepsInitiatorsAndTargetsApart) {
   ReadyDesk desk;
   EXPECT_EQ(desk.error(desk.offer("0000:04:00.0")), ErrorCode::busy);
@@ -346,7 +364,7 @@ TEST(Arbiter, RefusesRangesThatAreNoPagesOfTheBar) {
   EXPECT_EQ(desk.error(desk.enable("0000:04:00.0:2:0x1000+0x100")), ErrorCode::invalid_argument);
   EXPECT_EQ(desk.error(desk.enable("0000:04:00.0:2:0x100000+0x1000")), ErrorCode::invalid_argument);
   EXPECT_EQ(desk.error(desk.enable("0000:04:00.0:2:0x1000+0x100000")), ErrorCode::invalid_argument);
-  EXPECT_EQ(desk.error(desk.enable("0000:04:00.0:1")), ErrorCode::invalid_argument);
+  EXPECT_EQ(desk.error(desk.enable("0000:04:00.0:1")), ErrorCode::not_found);
   EXPECT_EQ(desk.error(desk.enable("0000:09:00.0:1")), ErrorCode::not_found);
   desk.enable("0000:04:00.0:2:0x1000+0x1000");
   EXPECT_EQ(desk.waiting<OpenTarget>(), 1U);

@@ -126,7 +126,8 @@ TEST_P(ClientUsage, IsRefusedBeforeAnythingIsAsked) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ClientUsage,
-                         testing::Values(WrongUsage{{}, "subcommand is required"}, WrongUsage{{"frobnicate"}, "there is no command `frobnicate`"},
+                         testing::Values(WrongUsage{{}, "subcommand is required"},
+                                         WrongUsage{{"frobnicate"}, "there is no command `frobnicate`"},
                                          WrongUsage{{"list", "--frob"}, "--frob"},
                                          WrongUsage{{"check", "0000:06:00.0"}, "TARGET"},
                                          WrongUsage{{"list", "--dump", "/nonexistent"}, "/nonexistent"},

@@ -12,15 +12,17 @@
 
 namespace p2pclient {
 
-template <class Tag>
+enum class AddressKind : std::uint8_t { iova, bus, cpu };
+
+template <AddressKind kind>
 struct MemoryAddress {
   std::uint64_t value = 0;
   constexpr auto operator<=>(const MemoryAddress&) const = default;
 };
 
-using Iova = MemoryAddress<struct IovaTag>;              // what the initiator puts into its requests: cookies are IOVAs
-using BusAddress = MemoryAddress<struct BusAddressTag>;  // what a BAR register decodes
-using CpuAddress = MemoryAddress<struct CpuAddressTag>;  // where the CPU sees a BAR; sysfs `resource`
+using Iova = MemoryAddress<AddressKind::iova>;       // what the initiator puts into its requests: cookies are IOVAs
+using BusAddress = MemoryAddress<AddressKind::bus>;  // what a BAR register decodes
+using CpuAddress = MemoryAddress<AddressKind::cpu>;  // where the CPU sees a BAR; sysfs `resource`
 
 // What the initiator may do to the memory or target that is mapped, as the IOMMU enforces it.
 enum class Access : std::uint8_t { read, write, read_write };

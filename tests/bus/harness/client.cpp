@@ -195,11 +195,11 @@ Value Client::properties(const std::string& path) {
 
 Value Client::statistics() { return manager("GetStatistics", {}).granted()[0]; }
 
-Signal Client::expect_signal(const std::string& path, const std::string& name) {
+Signal Client::expect_signal(const std::string& path, const std::string& name, const Test& fits) {
   auto found = signals_.end();
   pump_until("signal " + name + " of " + path, [&] {
     found = std::find_if(signals_.begin(), signals_.end(),
-                         [&](const Signal& signal) { return signal.path == path && signal.name == name; });
+                         [&](const Signal& signal) { return signal.path == path && signal.name == name && fits(signal.body); });
     return found != signals_.end();
   });
   auto signal = std::move(*found);
@@ -208,22 +208,20 @@ Signal Client::expect_signal(const std::string& path, const std::string& name) {
 }
 
 Value Client::expect_added(const std::string& path) {
-  for (;;) {
-    const auto signal = expect_signal(root, "org.freedesktop.DBus.ObjectManager.InterfacesAdded");
-    if (signal.body[0] == path) return signal.body[1];
-  }
+  return expect_signal(root, "org.freedesktop.DBus.ObjectManager.InterfacesAdded",
+                       [&](const Value& body) { return body[0] == path; })
+      .body[1];
 }
 
 void Client::expect_removed(const std::string& path) {
-  while (expect_signal(root, "org.freedesktop.DBus.ObjectManager.InterfacesRemoved").body[0] != path) continue;
+  (void)expect_signal(root, "org.freedesktop.DBus.ObjectManager.InterfacesRemoved",
+                      [&](const Value& body) { return body[0] == path; });
 }
 
-Value Client::expect_changed(const std::string& path, const std::string& property,
-                             const std::function<bool(const Value&)>& holds) {
-  for (;;) {
-    const auto signal = expect_signal(path, "org.freedesktop.DBus.Properties.PropertiesChanged");
-    if (signal.body[1].contains(property) && holds(signal.body[1][property])) return signal.body[1][property];
-  }
+Value Client::expect_changed(const std::string& path, const std::string& property, const Test& fits) {
+  return expect_signal(path, "org.freedesktop.DBus.Properties.PropertiesChanged",
+                       [&](const Value& body) { return body[1].contains(property) && fits(body[1][property]); })
+      .body[1][property];
 }
 
 const std::deque<Signal>& Client::signals() {

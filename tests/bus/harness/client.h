@@ -92,16 +92,16 @@ class Client {
   Value statistics();
 
   // ---- listening, from the connection on: the first that fits is waited for and taken out
-  Signal expect_signal(const std::string& path, const std::string& name);
+  using Test = std::function<bool(const Value&)>;
+  Signal expect_signal(const std::string& path, const std::string& name, const Test& fits = anything);
   Value expect_added(const std::string& path);  // its interfaces and properties
   void expect_removed(const std::string& path);
-  // The next value of a property that is announced, for which `holds` is true.
-  Value expect_changed(
-      const std::string& path, const std::string& property,
-      const std::function<bool(const Value&)>& holds = [](const Value&) { return true; });
+  // The value of a property that is announced.
+  Value expect_changed(const std::string& path, const std::string& property, const Test& fits = anything);
   // What has come by now, without waiting.
   const std::deque<Signal>& signals();
 
+  static bool anything(const Value&) { return true; }
   static std::string interface_of(const std::string& path);
 
  private:

@@ -48,6 +48,8 @@ class FakePolkit {
     std::string cancellation_id;
   };
   [[nodiscard]] std::vector<Question> questions() const;
+  // Throws when nothing was asked.
+  [[nodiscard]] Question last_question() const;
   // Until the `count`th since the start was asked; the last of those.
   [[nodiscard]] Question wait_for_question(std::size_t count = 1) const;
   // Until this one was cancelled.
@@ -61,7 +63,7 @@ class FakePolkit {
   void connect();
   void disconnect();
   void wake() const;
-  static const sd_bus_vtable vtable[];
+  int on_message(sd_bus_message* message);
 
   const PrivateBus& where_;
   UniqueFd wakeup_;

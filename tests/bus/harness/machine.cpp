@@ -101,9 +101,10 @@ void build_machine(FakeSysfs& tree) {
 
   build.port("0000:00:05.0", "", root_port_type, 12, 12, true);
   build.endpoint(network_card, "0000:00:05.0", 0x020000, {{0, 0xc0600000, 0x1000, memory_bar}}, "e1000e");
-  const auto interface = std::filesystem::relative(tree.device(at(network_card)), tree.top()) / "net/enp12s0";
+  const auto interface = tree.device(at(network_card)) / "net/enp12s0";
   tree.write(interface / "flags", "0x1003\n");
-  tree.write(interface / "operstate", "up\n");
+  std::filesystem::create_directories(tree.sysfs() / "class/net");
+  std::filesystem::create_symlink(interface, tree.sysfs() / "class/net/enp12s0");
   tree.write("sys/bus/pci/drivers/vfio-pci/bind", "");
 }
 

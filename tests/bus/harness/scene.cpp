@@ -66,6 +66,12 @@ Scene::Held Scene::acquire(Client& client, const std::string& address, const Opt
   return held;
 }
 
+void Scene::use_the_usual_pair_once() {
+  const auto held = acquire(alice, initiator);
+  (void)alice.map(held.path, target_bar).granted();
+  (void)alice.release(held.path).granted();
+}
+
 void Scene::eventually(const std::string& what, const std::function<bool()>& holds) {
   const Deadline deadline;
   while (!holds()) {
@@ -75,6 +81,8 @@ void Scene::eventually(const std::string& what, const std::function<bool()>& hol
 }
 
 Scene::Traces Scene::traces() {
+  // The first option that it ever reads costs sdbus-c++ two descriptors, for good: its Variant has a connection of its own.
+  (void)root.check(initiator, target_bar, {{"address_bits", 64U}}).granted();
   auto counters = root.statistics().dict();
   // Those count requests, refused ones too.
   counters.erase("requests_total");

@@ -47,6 +47,10 @@ class Scene : public testing::Test {
   // Acquires and takes the device from the lease.
   [[nodiscard]] static Held acquire(Client& client, const std::string& address, const Options& options = {});
 
+  // The fake VFIO keeps some descriptors of each function that it has opened once, and of each BAR that it has mapped once:
+  // before traces are counted.
+  void use_the_usual_pair_once();
+
   // Waits for what has no event of its own; asks p2pd something harmless in between, so that it goes on.
   void eventually(const std::string& what, const std::function<bool()>& holds);
 

@@ -41,7 +41,7 @@ for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub
   systemd-journal-catalog-update.service systemd-update-done.service ldconfig.service systemd-firstboot.service \
   systemd-hwdb-update.service man-db.timer logrotate.timer console-setup.service keyboard-setup.service \
   proc-sys-fs-binfmt_misc.automount dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount \
-  sys-kernel-tracing.mount modprobe@.service systemd-journal-flush.service; do
+  sys-kernel-tracing.mount systemd-journal-flush.service; do
   ln -sf /dev/null "/etc/systemd/system/$unit"
 done
 mkdir -p /etc/systemd/journald.conf.d

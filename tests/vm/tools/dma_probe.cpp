@@ -8,7 +8,7 @@
 //                                         exit status 0 for `ok`, 1 for `error`, 2 when nobody answers
 //
 // Every command gets one line: `ok [KEY=VALUE]...` or `error NAME TEXT`, NAME being a D-Bus error name or `local`.
-// SEED is a word; it is repeated to 4096 bytes. Addresses are hex.
+// SEED is a word; it is repeated to 2048 bytes. Addresses are hex.
 //
 //   acquire INITIATOR [BITS]   holding=PATH backend=NAME pid=N      BITS: address_bits, default 28
 //   memory                     source=IOVA sink=IOVA                maps own memory to read from and to write to
@@ -16,7 +16,7 @@
 //   load SEED                  RAM → edu: needs the mapping of memory
 //   store                      edu → BAR, to the cookie of `map`
 //   write SEED                 load and store
-//   read                       BAR → edu → RAM; bytes=HEX of all 4096
+//   read                       BAR → edu → RAM; bytes=HEX of all 2048
 //   unmap                      releases the mapping of the target and waits; the cookie is remembered
 //   release                    releases the holding and waits; device fd, memory and cookies are kept
 //   close-lease                closes this process' copy of the lease, nothing else
@@ -81,8 +81,8 @@ const std::string& argument(const Words& words, std::size_t index) {
 
 // What does DMA: works with a lease and without.
 struct Engine {
-  p2pclient::Buffer source{Edu::buffer_size};
-  p2pclient::Buffer sink{Edu::buffer_size};
+  p2pclient::Buffer source{Edu::most};
+  p2pclient::Buffer sink{Edu::most};
   std::optional<Edu> edu;
   Iova source_iova;
   Iova sink_iova;
@@ -94,14 +94,14 @@ struct Engine {
   }
   void load(const std::string& seed) const {
     for (std::size_t i = 0; i < source.size(); ++i) source.data()[i] = static_cast<std::byte>(seed.at(i % seed.size()));
-    device().load(source_iova, Edu::buffer_size);
+    device().load(source_iova, Edu::most);
   }
-  void store() const { device().store(cookie, Edu::buffer_size); }
+  void store() const { device().store(cookie, Edu::most); }
   [[nodiscard]] std::string read() const {
     std::ranges::fill(sink.bytes(), std::byte{0});
-    device().load(cookie, Edu::buffer_size);
-    device().store(sink_iova, Edu::buffer_size);
-    return hex(sink.bytes());
+    device().load(cookie, Edu::most);
+    device().store(sink_iova, Edu::most);
+    return hex(sink.bytes().first(Edu::most));
   }
 };
 
@@ -190,7 +190,7 @@ int talk(const std::string& path, const std::string& command) {
   write_line(socket.get(), command);
   const auto answer = read_line(socket.get());
   if (!answer) return 2;
-  std::cout << *answer << std::endl;
+  std::cout << *answer << '\n' << std::flush;
   return answer->starts_with("ok") ? 0 : 1;
 }
 
@@ -328,7 +328,8 @@ class Probe {
 };
 
 void converse(const Answer& answer) {
-  for (std::string line; std::getline(std::cin, line) && line != "quit";) std::cout << answer_line(answer, line) << std::endl;
+  for (std::string line; std::getline(std::cin, line) && line != "quit";)
+    std::cout << answer_line(answer, line) << '\n' << std::flush;
 }
 
 int usage() {
