@@ -96,7 +96,7 @@ Outcome<Config> parse_config(std::string_view text, const std::string& file_name
 Outcome<Config> read_config(const std::filesystem::path& file) {
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored)) return Config{};
-  std::ifstream stream(file);
+  const std::ifstream stream(file);
   std::ostringstream text;
   if (!(text << stream.rdbuf()) && stream.bad()) return refuse(ErrorCode::failed, "cannot read " + file.string());
   return parse_config(text.str(), file.string());

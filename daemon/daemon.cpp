@@ -219,7 +219,7 @@ class Daemon {
   }
 
   // The kernel announces virtual functions that come and go, but not the physical one that counts them.
-  std::vector<Address> with_physical_functions(std::vector<Address> addresses) const {
+  [[nodiscard]] std::vector<Address> with_physical_functions(std::vector<Address> addresses) const {
     for (std::size_t i = 0, count = addresses.size(); i < count; ++i) {
       const auto* function = machine_->find(addresses[i]);
       if (function != nullptr && function->physical_function) addresses.push_back(*function->physical_function);

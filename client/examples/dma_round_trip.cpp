@@ -3,9 +3,10 @@
 // Peer-to-peer DMA from end to end, with QEMU's edu device as the initiator. An ordinary user runs it who may acquire and
 // map (group p2p):
 //
-//   dma-round-trip INITIATOR TARGET [FILE] [--offset BYTES] [--address-bits N] [--bus BUS] [--once|--look-again|--interactive]
+//   dma-round-trip INITIATOR TARGET [FILE|--pattern TEXT] [--offset BYTES] [--address-bits N] [--bus BUS]
+//                  [--once|--look-again|--interactive]
 //
-// FILE's bytes (up to 2048; without FILE, a sentence) go RAM → edu → BAR → edu → other RAM and are compared. Then the
+// FILE's bytes (up to 2048), TEXT over and over, or a sentence go RAM → edu → BAR → edu → other RAM and are compared. Then the
 // lease is given back, the device's descriptor is kept, and the same engine writes other bytes to the old cookie: that
 // must change nothing, which whoever sees the BAR otherwise (the host of a virtual machine) can confirm.
 //
@@ -37,6 +38,7 @@ struct Options {
   std::string initiator;
   std::string target;
   std::string file;
+  std::string pattern;
   std::uint64_t offset = 0;
   unsigned address_bits = 28;  // what edu's engine reaches as QEMU makes it
   std::string bus = "system";
@@ -58,7 +60,13 @@ std::string excerpt(const std::string& bytes) {
   return text;
 }
 
-std::string read_payload(const std::string& file) {
+std::string read_payload(const std::string& file, const std::string& pattern) {
+  if (!pattern.empty()) {
+    std::string payload;
+    while (payload.size() < Edu::most) payload += pattern;
+    payload.resize(Edu::most);
+    return payload;
+  }
   if (file.empty()) return "One device wrote this straight into the memory of another.";
   std::ifstream stream(file, std::ios::binary);
   std::string payload(std::istreambuf_iterator<char>(stream), {});
@@ -195,7 +203,7 @@ void converse(Route& route) {
 }
 
 int run(const Options& options) {
-  const auto payload = read_payload(options.file);
+  const auto payload = read_payload(options.file, options.pattern);
   auto client = p2pclient::Client::connect({.bus = options.bus});
   {
     Route route(client, options);
@@ -214,7 +222,8 @@ int main(int argc, char** argv) {
   CLI::App app{"RAM -> edu -> BAR -> edu -> other RAM, compared byte by byte; then the same without a lease.", "dma-round-trip"};
   app.add_option("INITIATOR", options.initiator, "an edu device, dddd:bb:dd.f")->required();
   app.add_option("TARGET", options.target, "a BAR, ADDRESS:BAR[:OFFSET+LENGTH]")->required();
-  app.add_option("FILE", options.file, "what is moved, up to 2048 bytes")->check(CLI::ExistingFile);
+  auto* file = app.add_option("FILE", options.file, "what is moved, up to 2048 bytes")->check(CLI::ExistingFile);
+  app.add_option("--pattern", options.pattern, "move this text instead, repeated to 2048 bytes")->excludes(file);
   app.add_option("--offset", options.offset, "into the target, bytes (0)");
   app.add_option("--address-bits", options.address_bits, "how far edu's engine reaches (28)");
   app.add_option("--bus", options.bus, "system, session or a D-Bus address (system)");

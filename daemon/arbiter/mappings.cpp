@@ -82,7 +82,7 @@ void Arbiter::on(RequestId id, const Caller& caller, MapMemory& command) {
 }
 
 Outcome<const Target*> Arbiter::usable_target(const Holding& holding, const TargetName& name, Access access) const {
-  const auto target = enabled_target(state_, *machine_, name);
+  auto target = enabled_target(state_, *machine_, name);
   if (!target) return target;
   const auto text = name.to_string();
   if ((*target)->access && !allows(*(*target)->access, access))

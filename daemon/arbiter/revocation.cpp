@@ -116,6 +116,7 @@ void Arbiter::on(const StopRequested&) {
   state_.stopping = true;
   for (auto& [id, holding] : state_.holdings) revoke(id, RevokeReason::stopping, std::chrono::milliseconds{0});
   std::vector<Address> open;
+  open.reserve(devices_.size());
   for (const auto& [address, device] : devices_) open.push_back(address);
   for (const auto& address : open) drop_targets_of(address, RevokeReason::stopping);
 }

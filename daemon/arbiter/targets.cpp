@@ -135,6 +135,7 @@ void Arbiter::on(RequestId id, const Caller& caller, Disable& command) {
   const auto users = mappings_of(*name);
   if (!users.empty() && !command.force) {
     std::vector<std::string> names;
+    names.reserve(users.size());
     for (const auto user : users) names.push_back(name_of(user));
     return reply(id, refuse(ErrorCode::busy, fmt::format("{} is in use by {}", name->to_string(), fmt::join(names, ", "))));
   }

@@ -296,7 +296,8 @@ TEST(Arbiter, LendsNothingThatReachesForeignFunctionsPastTheIommu) {
         a_root_port("0000:00:02.0")
             .with(a_switch("0000:01:00.0")
                       .with(a_port("0000:02:00.0").with(acs_clear, an_endpoint(initiator).with(bar(0, 1_MiB))),
-                            a_port("0000:02:01.0").with(acs_clear, an_endpoint("0000:04:00.0").with(driver(sibling_driver))))));
+                            a_port("0000:02:01.0")
+                                .with(acs_clear, an_endpoint("0000:04:00.0").with(bar(0, 1_MiB), driver(sibling_driver))))));
   };
   Desk desk(machine("nvme"));
   desk.offer(initiator);

@@ -129,7 +129,7 @@ def _names_its_blockers(_: Demonstration, output: str) -> None:
 def _the_bytes_landed(demonstration: Demonstration, output: str) -> None:
     """The host knows what was sent, and looks at the BAR without asking the guest."""
     compared = re.search(r"compared +(\d+) bytes: equal", output)
-    cookie = re.search(r"edu -> (0x[0-9a-f]+) \(BAR\)", output)
+    cookie = re.search(r"edu -> BAR (0x[0-9a-f]+)", output)
     if not compared or not cookie:
         raise Failed("the program does not say that its bytes came back equal, or by which cookie")
     length = int(compared[1])
