@@ -116,8 +116,10 @@ class Daemon {
             .submit = [this](Request request) { post(std::move(request)); },
             .look_again =
                 [this](const Address& address) {
+                  // Anybody may ask: no new picture for what is not there.
+                  if (!read_live_function(live_, address, machine_->find(address))) return false;
                   read_again({address});
-                  return machine_->find(address) != nullptr;
+                  return true;
                 },
             .reload = [this] { return reload(); },
             .probe_backend = [this] { return vfio_.probe(); },

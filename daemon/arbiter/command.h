@@ -35,10 +35,10 @@ enum class Action : std::uint8_t {
 
 // Who asks: captured once when the message arrives.
 struct Caller {
-  std::string sender;  // unique bus name
-  uid_t euid = 0;      // from the bus; decisive
-  pid_t pid = 0;       // for the log only
-  std::string unit;    // systemd unit, for the log only
+  std::string sender;                   // unique bus name
+  uid_t euid = static_cast<uid_t>(-1);  // from the bus; decisive. Unknown is nobody, never root
+  pid_t pid = 0;                        // for the log only
+  std::string unit;                     // systemd unit, for the log only
   bool may_interact = false;
   std::set<gid_t> groups;    // as the bus knows them (GetConnectionCredentials), for offers limited to a group
   std::set<Action> granted;  // actions that polkit (or being root) granted for this request

@@ -183,9 +183,9 @@ void Arbiter::on(Mapped& event) {
   mapping.phase = GrantPhase::active;
   announce(event.mapping, Announce::What::added);
   announce(mapping.holding, Announce::What::changed);
+  note(Journal::What::granted, name_of(event.mapping), mapping.owner, holding.initiator,
+       mapping.target ? mapping.target->to_string() : "memory", fmt::format("cookie {:#x}", mapping.iova.begin.value));
   if (!mapping.target) return reply(request, ReplyValue{MemoryMapped{event.mapping, mapping.iova.begin}});
-  note(Journal::What::granted, name_of(event.mapping), mapping.owner, holding.initiator, mapping.target->to_string(),
-       fmt::format("cookie {:#x}", mapping.iova.begin.value));
   reply(request, ReplyValue{PeerMapped{event.mapping, mapping.iova.begin, mapping.iova.length}});
 }
 

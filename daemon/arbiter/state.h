@@ -22,7 +22,7 @@ namespace p2pd {
 
 // Who was granted. The uid decides; the rest is for people.
 struct Owner {
-  uid_t uid = 0;
+  uid_t uid = static_cast<uid_t>(-1);
   pid_t pid = 0;
   std::string unit;
 };

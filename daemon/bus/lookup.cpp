@@ -45,14 +45,14 @@ Outcome<TargetName> parse_target(const std::string& text) {
 }
 
 Outcome<Address> find_function(const Core& core, const std::string& text) {
-  const auto address = parse_function(text);
+  auto address = parse_function(text);
   if (!address) return address;
   if (const auto function = look_up(core, *address); !function) return tl::unexpected<Reason>(function.error());
   return address;
 }
 
 Outcome<TargetName> find_target(const Core& core, const std::string& text) {
-  const auto target = parse_target(text);
+  auto target = parse_target(text);
   if (!target) return target;
   const auto function = look_up(core, target->device);
   if (!function) return tl::unexpected<Reason>(function.error());

@@ -16,6 +16,7 @@
 #include "org.p2pd1.Manager-adaptor.h"
 #include "platform/kernel_release.h"
 #include "platform/tables.h"
+#include "verdict/judge.h"
 
 namespace p2pd {
 
@@ -149,8 +150,13 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
   }
   Texts Problems() override {
     return guard("Problems", [&] {
-      const auto probed = probe();
-      return probed ? Texts{} : Texts{error_text(probed.error())};
+      Texts problems;
+      for (const auto& blocker : judge_machine(core_.machine()))
+        problems.push_back(valid_utf8(blocker.observed + " (" + blocker.where + ", " + blocker.code +
+                                      "); needed: " + blocker.needed + (blocker.remedy.empty() ? "" : ": " + blocker.remedy)));
+      // What the back end says is news only where the machine looks well.
+      if (const auto probed = probe(); !probed && problems.empty()) problems.push_back(error_text(probed.error()));
+      return problems;
     });
   }
   std::string Virtualization() override {
