@@ -21,6 +21,7 @@
 #include "effects/event_source.h"
 #include "effects/journal.h"
 #include "effects/runner.h"
+#include "effects/take_back_store.h"
 #include "platform/tables.h"
 #include "sources/source.h"
 #include "state/grant_ids.h"
@@ -78,8 +79,6 @@ class Daemon {
                  .driver_paths = {.sysfs_root = options.sysfs_root, .proc_root = options.proc_root},
                  .post = [this](Event event) { post(std::move(event)); },
                  .path_of = [](const GrantId& grant) { return path_of(grant); }}) {
-    // First of all: what the last daemon mapped is live until it is unmapped.
-    runner_.take_back_store();
     add_sources();
     service_.emplace(loop_.get(), options.bus, make_core());
     spdlog::info("p2pd {} serves {} functions on {}", P2PD_VERSION, machine_->functions().size(), options.bus);
@@ -288,6 +287,9 @@ class Daemon {
 
 }  // namespace
 
-int run_daemon(const DaemonOptions& options, Vfio& vfio, FdStore& store) { return Daemon(options, vfio, store).run(); }
+int run_daemon(const DaemonOptions& options, Vfio& vfio, FdStore& store) {
+  take_back_store(vfio, store);
+  return Daemon(options, vfio, store).run();
+}
 
 }  // namespace p2pd

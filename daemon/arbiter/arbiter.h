@@ -142,8 +142,12 @@ class Arbiter {
   std::multimap<GrantId, RequestId> ending_;
   // Grants whose lease ended, or that were revoked, while the kernel was still making them.
   std::set<GrantId> ended_early_;
-  // Why a grant is being revoked, until its deadline.
-  std::map<GrantId, RevokeReason> revoking_;
+  // Why a grant is being revoked, and until when its client may quiesce.
+  struct Deadline {
+    RevokeReason reason;
+    std::chrono::microseconds until;
+  };
+  std::map<GrantId, Deadline> revoking_;
   bool has_left_ = false;
   std::vector<Effect> effects_;
   std::chrono::microseconds now_{0};

@@ -14,7 +14,8 @@ namespace {
 // Functions within reach that are neither p2pd's nor idle: design §7, "isolation is judged by reach set". Ports are left
 // out: their BARs are configuration of the fabric, and the kernel's own group viability leaves them out too
 // (driver_managed_dma).
-std::vector<std::string> not_owned(const Machine& machine, const State& state, const Function& initiator) {
+std::vector<std::string> not_owned(const Machine& machine, const State& state, const std::set<Address>& changing_driver,
+                                   const Function& initiator) {
   std::vector<std::string> names;
   const auto reach = reach_set(machine, initiator);
   for (const auto& address : reach.functions) {
@@ -22,7 +23,8 @@ std::vector<std::string> not_owned(const Machine& machine, const State& state, c
     if (function == nullptr || function->is_bridge()) continue;
     const auto is_lent = std::any_of(state.holdings.begin(), state.holdings.end(),
                                      [&](const auto& holding) { return holding.second.initiator == address; });
-    if (is_lent || (!function->driver.empty() && function->driver != "vfio-pci")) names.push_back(address.to_string());
+    if (is_lent || changing_driver.contains(address) || (!function->driver.empty() && function->driver != "vfio-pci"))
+      names.push_back(address.to_string());
   }
   if (!reach.is_complete) names.emplace_back("what lies beyond an ACS control that could not be read");
   return names;
@@ -49,7 +51,7 @@ Outcome<const Function*> Arbiter::may_acquire(const Caller& caller, const Addres
   if (const auto held = group_blocker(*function, nullptr))
     return refuse(ErrorCode::busy, fmt::format("{} is {} [group-held]", held->where, held->observed));
   if (caller.euid != 0) {
-    if (const auto names = not_owned(*machine_, state_, *function); !names.empty())
+    if (const auto names = not_owned(*machine_, state_, changing_driver_, *function); !names.empty())
       return refuse(ErrorCode::blocked,
                     fmt::format("{} reaches without passing the IOMMU: {} [reach-not-owned]", text, fmt::join(names, ", ")));
   }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "arbiter/arbiter.h"
+#include "topology/topology.h"
 
 namespace p2pd {
 
@@ -89,8 +90,15 @@ Outcome<void> Arbiter::free_for_driver_change(const Address& address) const {
   if (function->is_bridge()) return refuse(ErrorCode::blocked, text + " is a bridge [is-bridge]");
   if (changing_driver_.contains(address)) return refuse(ErrorCode::busy, text + " is changing its driver right now");
   if (devices_.contains(address)) return refuse(ErrorCode::busy, text + " has a target enabled: disable it first");
-  for (const auto& [id, holding] : state_.holdings)
+  for (const auto& [id, holding] : state_.holdings) {
     if (holding.initiator == address) return refuse(ErrorCode::busy, fmt::format("{} is lent as {}", text, name_of(id)));
+    const auto* initiator = machine_->find(holding.initiator);
+    if (holding.owner.uid == 0 || initiator == nullptr) continue;
+    // A driver would work on what somebody else's device can reach past the IOMMU.
+    const auto reach = reach_set(*machine_, *initiator);
+    if (std::find(reach.functions.begin(), reach.functions.end(), address) != reach.functions.end())
+      return refuse(ErrorCode::busy, fmt::format("{} is within reach of {}", text, name_of(id)));
+  }
   return {};
 }
 

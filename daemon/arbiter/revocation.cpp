@@ -71,7 +71,9 @@ void Arbiter::revoke(GrantId grant, RevokeReason reason, std::chrono::millisecon
     state_.holdings.at(std::get<HoldingId>(grant)).phase = GrantPhase::revoking;
   }
   if (grace.count() > 0) {
-    revoking_[grant] = reason;
+    // A deadline that was given is not moved back by another revocation.
+    if (const auto known = revoking_.find(grant); known != revoking_.end() && known->second.until <= now_ + grace) return;
+    revoking_[grant] = {.reason = reason, .until = now_ + grace};
     effects_.emplace_back(
         Tell{.grant = grant, .lease = lease_of(grant), .what = Tell::What::revoking, .reason = reason, .grace = grace});
     effects_.emplace_back(StartDeadline{.grant = grant, .after = grace});
@@ -86,8 +88,11 @@ void Arbiter::revoke(GrantId grant, RevokeReason reason, std::chrono::millisecon
 void Arbiter::on(const DeadlinePassed& event) {
   const auto cause = revoking_.extract(event.grant);
   if (cause.empty() || !owner_of(event.grant) || is_ending(event.grant)) return;
-  effects_.emplace_back(Tell{
-      .grant = event.grant, .lease = lease_of(event.grant), .what = Tell::What::revoked, .reason = cause.mapped(), .grace = {}});
+  effects_.emplace_back(Tell{.grant = event.grant,
+                             .lease = lease_of(event.grant),
+                             .what = Tell::What::revoked,
+                             .reason = cause.mapped().reason,
+                             .grace = {}});
   end_grant(event.grant);
 }
 
@@ -105,8 +110,12 @@ void Arbiter::on(const MachineChanged& event) {
   for (const auto& [address, device] : devices_)
     if (machine_->find(address) == nullptr) gone.push_back(address);
   for (const auto& address : gone) drop_targets_of(address, RevokeReason::device_gone);
-  for (auto& [id, holding] : state_.holdings)
-    if (machine_->find(holding.initiator) == nullptr) revoke(id, RevokeReason::device_gone, std::chrono::milliseconds{0});
+  for (auto& [id, holding] : state_.holdings) {
+    if (const auto* initiator = machine_->find(holding.initiator); initiator != nullptr)
+      holding.space.forbid(forbidden_iovas(*machine_, *initiator));
+    else
+      revoke(id, RevokeReason::device_gone, std::chrono::milliseconds{0});
+  }
   // An offer is for this device, not for whatever comes into its slot.
   std::erase_if(state_.offers, [&](const auto& offer) { return machine_->find(offer.first) == nullptr; });
 }

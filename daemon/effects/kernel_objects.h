@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What is open and mapped in the kernel, and the steps that change it: one file per effect. The worker's thread only; the
-// one exception is take_back_store(), before the worker has its first job.
+// What is open and mapped in the kernel, and the steps that change it: one file per effect. The worker's thread only.
 #pragma once
 
 #include <map>
@@ -20,8 +19,6 @@ namespace p2pd {
 class KernelObjects {
  public:
   KernelObjects(Vfio& vfio, FdStore& store, DriverPaths driver_paths, FaultInjector fail);
-
-  void take_back_store();  // take_back_store.cpp
 
   [[nodiscard]] Outcome<void> open_target(const OpenTarget& effect);    // open_target.cpp
   [[nodiscard]] Outcome<void> close_target(const CloseTarget& effect);  // close_target.cpp

@@ -9,8 +9,6 @@ Runner::Runner(Parts parts) : impl_(std::make_unique<Impl>(std::move(parts))) {}
 
 Runner::~Runner() = default;
 
-void Runner::take_back_store() { impl_->kernel.take_back_store(); }
-
 void Runner::dispose(UniqueFd file) {
   if (!impl_->disposer) impl_->disposer = std::make_unique<Worker>(impl_->parts.loop);
   auto close = [file = std::move(file)]() mutable -> Outcome<void> {

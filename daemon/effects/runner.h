@@ -36,10 +36,6 @@ class Runner {
   // Joins the worker. Everything must have been closed by effects before (or the process is about to end).
   ~Runner();
 
-  // At start: takes back what the last daemon left in the fd store: unmaps all in every container, ends every lease,
-  // empties the store, closes. Runs before the first effect, on the caller's thread.
-  void take_back_store();
-
   void run(OpenTarget effect);
   void run(CloseTarget effect);
   void run(OpenHolding effect);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include "effects/take_back_store.h"
+
 //
 // What the last daemon left behind when it died: its containers still map, its clients still wait.
 #include <spdlog/spdlog.h>
@@ -15,15 +17,15 @@ bool has_suffix(const FdStore::Entry& entry, char suffix) { return entry.name.en
 
 }  // namespace
 
-void KernelObjects::take_back_store() {
-  const auto entries = store_.take_back();
+void take_back_store(Vfio& vfio, FdStore& store) {
+  const auto entries = store.take_back();
   if (entries.empty()) return;
   spdlog::info("the last daemon left {} file descriptors: unmapping and closing all of them", entries.size());
 
   // All of the DMA ends before the first client is told.
   for (const auto& entry : entries) {
     if (!has_suffix(entry, container_suffix)) continue;
-    if (const auto done = vfio_.unmap_all_in(entry.fd.get()); !done)
+    if (const auto done = vfio.unmap_all_in(entry.fd.get()); !done)
       spdlog::error("cannot unmap what the last daemon left in {}: {}", entry.name, done.error().text);
   }
   for (const auto& entry : entries)
@@ -32,7 +34,7 @@ void KernelObjects::take_back_store() {
   std::vector<std::string> names;
   names.reserve(entries.size());
   for (const auto& entry : entries) names.push_back(entry.name);
-  store_.remove(names);
+  store.remove(names);
 }
 
 }  // namespace p2pd

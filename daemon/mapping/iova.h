@@ -30,6 +30,8 @@ class IovaSpace {
   // (`ignore_windows`: a bus address lies in a bridge window by nature).
   [[nodiscard]] Outcome<Range<Iova>> take_at(Range<Iova> range, bool ignore_windows);
   void give_back(Range<Iova> range);
+  // Windows and BARs moved: what is taken stays, nothing new comes out of these.
+  void forbid(std::vector<Range<Iova>> forbidden);
 
   [[nodiscard]] const std::vector<Range<Iova>>& taken() const { return taken_; }
 

@@ -312,6 +312,32 @@ TEST(Arbiter, LendsNothingThatReachesForeignFunctionsPastTheIommu) {
   EXPECT_EQ(idle.waiting<OpenHolding>(), 1U);
 }
 
+TEST(Arbiter, GivesNoDriverToWhatALentFunctionReaches) {
+  constexpr auto sibling = "0000:04:00.0";
+  Desk desk(plain_switch());
+  desk.offer(initiator);
+  const auto held = desk.acquire(caller(alice), initiator);
+  desk.kernel_works();
+  EXPECT_EQ(desk.error(desk.ask(caller(0), UnbindDriver{at(sibling)})), ErrorCode::busy);
+  desk.release(caller(alice), desk.holding(held));
+  desk.kernel_works();
+  desk.ask(caller(0), UnbindDriver{at(sibling)});
+  EXPECT_EQ(desk.waiting<UnbindFromVfio>(), 1U);
+  EXPECT_EQ(desk.error(desk.acquire(caller(alice), initiator)), ErrorCode::blocked) << "its driver is on the way";
+}
+
+TEST(Arbiter, DoesNotMoveADeadlineBack) {
+  ReadyDesk desk;
+  const auto mapped = desk.map(caller(alice), desk.hold(), peer_name);
+  desk.kernel_works();
+  desk.disable(peer_name, true, std::chrono::milliseconds{500});
+  ASSERT_EQ(desk.deadlines.size(), 1U);
+  desk.ask(caller(0), Revoke{.grant = desk.peer(mapped).mapping, .why = "", .grace = std::chrono::milliseconds{60000}});
+  EXPECT_EQ(desk.deadlines.size(), 1U);
+  desk.ask(caller(0), Revoke{.grant = desk.peer(mapped).mapping, .why = "", .grace = std::chrono::milliseconds{100}});
+  EXPECT_EQ(desk.deadlines.size(), 2U);
+}
+
 TEST(Arbiter, CountsHoldingsMappingsAndPinnedBytesPerUser) {
   ReadyDesk desk(redirecting_switch(), {.holdings = 1, .mappings = 2, .bytes = Bytes{8_KiB}});
   const auto holding = desk.hold();

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "effects/take_back_store.h"
 #include "effects_desk.h"
 #include "open_fds.h"
 
@@ -30,21 +31,21 @@ class LeftBehind : public testing::Test, protected EffectsDesk {
 
 TEST_F(LeftBehind, MappingsAreUnmapped) {
   ASSERT_EQ(vfio.mapped(initiator).size(), 2);
-  runner->take_back_store();
+  take_back_store(vfio, store);
   EXPECT_THAT(vfio.mapped(initiator), IsEmpty());
   EXPECT_THAT(vfio.calls(), ElementsAre("unmap_all_in 0000:01:00.0"));
 }
 
 TEST_F(LeftBehind, LeasesAreEndedForAllCopies) {
   ASSERT_FALSE(has_hung_up(client.socket()));
-  runner->take_back_store();
+  take_back_store(vfio, store);
   EXPECT_TRUE(has_hung_up(client.socket()));
 }
 
 TEST_F(LeftBehind, NothingStaysInTheStoreOrOpen) {
   const auto before = open_fds();
   ASSERT_EQ(store.names().size(), 3);
-  runner->take_back_store();
+  take_back_store(vfio, store);
   EXPECT_THAT(store.names(), IsEmpty());
   EXPECT_EQ(store.barriers(), 1);
   EXPECT_EQ(open_fds(), before - 3);
@@ -54,7 +55,7 @@ TEST_F(LeftBehind, AContainerThatDoesNotUnmapIsNoReasonToKeepTheOthers) {
   const auto other = vfio.leave_behind(target, {{cookie, page}});
   ASSERT_TRUE(store.keep("h8.c", other.get(), false));
   vfio.fail_next("unmap_all_in", {ErrorCode::failed, "EINVAL"});
-  runner->take_back_store();
+  take_back_store(vfio, store);
   EXPECT_THAT(vfio.mapped(target), IsEmpty());
   EXPECT_TRUE(has_hung_up(client.socket()));
   EXPECT_THAT(store.names(), IsEmpty());
@@ -62,7 +63,7 @@ TEST_F(LeftBehind, AContainerThatDoesNotUnmapIsNoReasonToKeepTheOthers) {
 
 TEST(NothingLeftBehind, IsNoWork) {
   EffectsDesk desk;
-  desk.runner->take_back_store();
+  take_back_store(desk.vfio, desk.store);
   EXPECT_EQ(desk.store.barriers(), 0);
   EXPECT_THAT(desk.vfio.calls(), IsEmpty());
 }
