@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab import Machine, packages, prepare
+from lab import Machine, kernel, packages, prepare
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,13 +50,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.sections.append(("the guest", machine.report()))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", params=[kernel.debian, kernel.newest], ids=["debian", "newest"])
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    """The standard machine, as it is after its boot."""
+    """The standard machine, as it is after its boot: once on each kernel."""
     wants_p2pd = any("guest" in getattr(item, "fixturenames", ()) for item in request.session.items)
-    prepared = prepare.everything(with_packages=wants_p2pd, with_tools=wants_p2pd)
+    prepared = prepare.everything(make_kernel=request.param, with_packages=wants_p2pd, with_tools=wants_p2pd)
     with tempfile.TemporaryDirectory() as cargo:
-        with Machine.boot(cargo=prepared.load(Path(cargo))) as booted:
+        with Machine.boot(kernel_to_boot=prepared.kernel, cargo=prepared.load(Path(cargo))) as booted:
             yield booted
 
 

@@ -7,9 +7,9 @@ the guest.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from .commands import as_root, fresh_log, output_of, run_logged
 from .errors import LabError
@@ -17,6 +17,12 @@ from .errors import LabError
 T = TypeVar("T")
 
 RELEASE = "bookworm"
+
+# Debian's keys of all its releases, from the package debian-archive-keyring.
+_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+# As root apt would drop to a user that can not write where we want it to, and warn about it.
+_AS_WE_ARE = ("-o", "APT::Sandbox::User=root")
 
 # How apt reaches a mirror, out of everything that `apt-config dump` prints.
 _TRANSPORT = re.compile(r"^Acquire::(https?|ftp|socks5h?|Check-|Retries|Force|AllowInsecure|Queue)", re.IGNORECASE)
@@ -59,39 +65,49 @@ def transport() -> str:
     return "".join(f"{line}\n" for line in dump.splitlines() if _TRANSPORT.match(line))
 
 
-def depends(package: str, pattern: str) -> str:
-    """The first package that `package` depends on and whose name matches."""
-    return _refreshed(lambda: _depends(package, pattern))
+class Archive:
+    """Packages as apt knows them: of this machine's own sources, or of another suite of the same mirror."""
 
+    def __init__(self, options: Sequence[str] = ()) -> None:
+        self._options = options
 
-def _depends(package: str, pattern: str) -> str:
-    for line in output_of(["apt-cache", "depends", package]).splitlines():
-        kind, _, name = line.strip().partition(": ")
-        if kind == "Depends" and re.fullmatch(pattern, name):
-            return name
-    raise LabError(f"{package} depends on nothing like {pattern}")
+    @classmethod
+    def of_suite(cls, suite: str, place: Path) -> Self:
+        """The suite as it is now; its lists are kept below `place`, apart from the machine's own."""
+        for directory in ("lists/partial", "cache/archives/partial"):
+            (place / directory).mkdir(parents=True, exist_ok=True)
+        uri = next(line.split()[1] for line in sources().splitlines() if line.split()[2] == RELEASE)
+        (place / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {uri} {suite} main\n")
+        archive = cls(
+            ["-o", f"Dir::Etc::SourceList={place}/sources.list", "-o", "Dir::Etc::SourceParts=-"]
+            + ["-o", f"Dir::State::Lists={place}/lists", "-o", f"Dir::Cache={place}/cache"]
+        )
+        run_logged(["apt-get", *archive._options, *_AS_WE_ARE, "-q", "update"], fresh_log(f"apt-{suite}"))
+        return archive
 
+    def depends(self, package: str, pattern: str) -> list[str]:
+        """What `package` depends on and whose name matches."""
+        found = _refreshed(lambda: output_of(["apt-cache", *self._options, "depends", package]))
+        pairs = (line.strip().partition(": ") for line in found.splitlines())
+        return [name for kind, _, name in pairs if kind == "Depends" and re.fullmatch(pattern, name)]
 
-def version(package: str) -> str:
-    """The version that apt would install."""
-    return _refreshed(lambda: _version(package))
+    def version(self, package: str) -> str:
+        """The version that apt would install."""
+        return _refreshed(lambda: self._version(package))
 
+    def _version(self, package: str) -> str:
+        for line in output_of(["apt-cache", *self._options, "policy", package]).splitlines():
+            if line.strip().startswith("Candidate: "):
+                return line.split(": ", 1)[1]
+        raise LabError(f"apt knows no package {package}")
 
-def _version(package: str) -> str:
-    for line in output_of(["apt-cache", "policy", package]).splitlines():
-        if line.strip().startswith("Candidate: "):
-            return line.split(": ", 1)[1]
-    raise LabError(f"apt knows no package {package}")
-
-
-def unpack(packages: list[str], directory: Path, log: Path) -> None:
-    """Downloads packages and unpacks them, without installing anything."""
-    download = directory / "download"
-    download.mkdir(parents=True)
-    # As root apt would drop to a user that can not write here, and warn about it.
-    command = ["apt-get", "-o", "APT::Sandbox::User=root", "download", *packages]
-    _refreshed(lambda: run_logged(command, log, cwd=download))
-    for package in sorted(download.glob("*.deb")):
-        run_logged(["dpkg-deb", "--extract", package, directory], log)
-        package.unlink()
-    download.rmdir()
+    def unpack(self, packages: Sequence[str], directory: Path, log: Path) -> None:
+        """Downloads packages and unpacks them, without installing anything."""
+        download = directory / "download"
+        download.mkdir(parents=True)
+        command = ["apt-get", *self._options, *_AS_WE_ARE, "download", *packages]
+        _refreshed(lambda: run_logged(command, log, cwd=download))
+        for package in sorted(download.glob("*.deb")):
+            run_logged(["dpkg-deb", "--extract", package, directory], log)
+            package.unlink()
+        download.rmdir()

@@ -7,12 +7,15 @@ has no such disk.
 """
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import apt, cache
 from .commands import fresh_log, output_of, run_logged
+
+_NEWEST_SUITE = "trixie-backports"
 
 _INIT = Path(__file__).parent / "guest" / "init"
 
@@ -41,22 +44,39 @@ class Kernel:
     modules: Path | None
 
 
-def debian(package: str = "linux-image-amd64") -> Kernel:
-    """The kernel that a Debian metapackage stands for now."""
-    image = apt.depends(package, r"linux-image-\d.*")
+def debian() -> Kernel:
+    """The kernel of the release that p2pd is packaged for."""
+    return _of(apt.Archive())
+
+
+def newest() -> Kernel:
+    """The newest that Debian has for its next release."""
+    return _of(apt.Archive.of_suite(_NEWEST_SUITE, cache.root() / f"apt-{_NEWEST_SUITE}"))
+
+
+def _of(archive: apt.Archive) -> Kernel:
+    """The kernel that an archive's metapackage stands for now."""
+    image, = archive.depends("linux-image-amd64", r"linux-image-\d.*")
     release = image.removeprefix("linux-image-")
-    recipe = [image, apt.version(image), apt.version("busybox-static"), _INIT.read_bytes(), Path(__file__).read_bytes()]
-    place = cache.artifact(f"kernel-{release}", recipe, lambda out: _make(image, release, out))
+    # Newer ones come in parts.
+    parts = [image, *archive.depends(image, rf"linux-(binary|modules|base)-{re.escape(release)}")]
+    recipe = [*parts, archive.version(image), apt.Archive().version("busybox-static")]
+    recipe += [_INIT.read_bytes(), Path(__file__).read_bytes()]
+    place = cache.artifact(f"kernel-{release}", recipe, lambda out: _make(archive, parts, release, out))
     return Kernel(release, place / "vmlinuz", place / "initrd", place / "modules.ext4")
 
 
-def _make(image: str, release: str, out: Path) -> None:
+def _make(archive: apt.Archive, parts: list[str], release: str, out: Path) -> None:
     log = fresh_log("kernel")
     tree = out / "tree"
-    apt.unpack([image, "busybox-static"], tree, log)
-    shutil.move(tree / "boot" / f"vmlinuz-{release}", out / "vmlinuz")
-
+    archive.unpack(parts, tree, log)
+    apt.Archive().unpack(["busybox-static"], tree, log)
+    if not (tree / "lib").exists():  # newer packages have all in /usr, and depmod looks here
+        (tree / "lib").symlink_to("usr/lib")
     modules = tree / "lib" / "modules" / release
+    packed = [path for path in (tree / "boot" / f"vmlinuz-{release}", modules / "vmlinuz") if path.exists()]
+    shutil.move(packed[0], out / "vmlinuz")
+
     run_logged(["depmod", "--basedir", tree, release], log)
     _prune(modules)
     run_logged(["depmod", "--basedir", tree, release], log)

@@ -25,7 +25,10 @@ from .qmp import Qmp
 log = logging.getLogger("lab")
 
 # DMAR: [DMA Write NO_PASID] Request device [05:00.0] fault addr 0x100000 [fault reason 0x05] PTE Write access is not set
-_FAULT = re.compile(r"DMAR: .*Request device \[(?P<device>[0-9a-f:.]+)\] fault addr (?P<iova>0x[0-9a-f]+)")
+# Newer kernels say the domain, too.
+_FAULT = re.compile(
+    r"DMAR: .*Request device \[(?:0000:)?(?P<device>[0-9a-f]{2}:[0-9a-f.]+)\] fault addr (?P<iova>0x[0-9a-f]+)"
+)
 
 Hotplug = Literal["pciehp", "acpi"]
 

@@ -38,12 +38,14 @@ class Prepared:
         return cargo
 
 
-def everything(*, with_packages: bool = True, with_tools: bool = False) -> Prepared:
+def everything(
+    *, make_kernel: Callable[[], Kernel] = kernel.debian, with_packages: bool = True, with_tools: bool = False
+) -> Prepared:
     """Kernel, image, packages and the tests' own programs, out of the cache or made now."""
     makers: dict[str, Callable[[], Any]] = {
         "packages": packages.build if with_packages else lambda: None,
         "image": image.make,
-        "kernel": kernel.debian,
+        "kernel": make_kernel,
         "tools": tools.build if with_tools else lambda: None,
     }
     with ThreadPoolExecutor(len(makers)) as pool:
