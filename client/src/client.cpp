@@ -34,7 +34,9 @@ Options address_bits(const std::optional<unsigned>& bits) {
 }
 
 FileDescriptor receive_device_fd(Lease& lease) {
-  while (auto notice = lease.read(patience_for_the_device_fd)) {
+  const auto deadline = std::chrono::steady_clock::now() + patience_for_the_device_fd;
+  const auto left = [&] { return std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()); };
+  while (auto notice = lease.read(left())) {
     if (notice->event == Notice::Event::fds && !notice->fds.empty()) return std::move(notice->fds.front());
     if (notice->event == Notice::Event::ended || notice->event == Notice::Event::revoked)
       throw Error(std::string(error_name::gone), "p2pd took the holding back at once");

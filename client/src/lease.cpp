@@ -4,9 +4,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -64,20 +66,8 @@ Notice ended() {
   return notice;
 }
 
-}  // namespace
-
-Lease::Pair Lease::create() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) fail("socketpair");
-  return Pair{Lease(FileDescriptor(ends[0])), FileDescriptor(ends[1])};
-}
-
-std::optional<Notice> Lease::read(std::chrono::milliseconds timeout) {
-  pollfd waiting{socket_.get(), POLLIN, 0};
-  const int ready = ::poll(&waiting, 1, static_cast<int>(timeout.count()));
-  if (ready < 0 && errno != EINTR) fail("poll of a lease");
-  if (ready <= 0) return std::nullopt;
-
+// Nothing when there is none after all.
+std::optional<Notice> take_notice(int socket) {
   std::array<char, largest_notice> text{};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(most_fds * sizeof(int))> control{};
   iovec part{text.data(), text.size()};
@@ -86,7 +76,7 @@ std::optional<Notice> Lease::read(std::chrono::milliseconds timeout) {
   message.msg_iovlen = 1;
   message.msg_control = control.data();
   message.msg_controllen = control.size();
-  const auto length = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  const auto length = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (length < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
   if (length < 0 && errno == ECONNRESET) return ended();
   if (length < 0) fail("recvmsg on a lease");
@@ -96,6 +86,38 @@ std::optional<Notice> Lease::read(std::chrono::milliseconds timeout) {
   auto notice = parse_notice(std::string_view(text.data(), static_cast<std::size_t>(length)));
   notice.fds = std::move(fds);
   return notice;
+}
+
+// Not start + timeout: a client may say milliseconds::max().
+std::chrono::milliseconds time_left(std::chrono::steady_clock::time_point start, std::chrono::milliseconds timeout) {
+  const auto waited = std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+  return timeout > waited ? timeout - waited : std::chrono::milliseconds{0};
+}
+
+// False when nothing came in time; true when a look is worth it.
+bool wait_for_input(int socket, std::chrono::milliseconds left) {
+  constexpr std::chrono::milliseconds longest{std::numeric_limits<int>::max()};
+  pollfd waiting{socket, POLLIN, 0};
+  const int ready = ::poll(&waiting, 1, static_cast<int>(std::min(left, longest).count()));
+  if (ready < 0 && errno != EINTR) fail("poll of a lease");
+  return ready != 0;
+}
+
+}  // namespace
+
+Lease::Pair Lease::create() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) fail("socketpair");
+  return Pair{Lease(FileDescriptor(ends[0])), FileDescriptor(ends[1])};
+}
+
+std::optional<Notice> Lease::read(std::chrono::milliseconds timeout) {
+  const auto start = std::chrono::steady_clock::now();
+  // A signal, or a copy of the lease in another process that was faster, does not end the wait.
+  while (wait_for_input(socket_.get(), time_left(start, timeout))) {
+    if (auto notice = take_notice(socket_.get())) return notice;
+  }
+  return std::nullopt;
 }
 
 void Lease::end() noexcept {

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <p2pclient/p2pclient.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "client_fixtures.h"
 #include "src/target.h"
@@ -99,6 +102,37 @@ TEST(ClientLease, BringsDescriptorsThatNoProgramInherits) {
 }
 
 TEST(ClientLease, DoesNotWaitUnlessTold) { EXPECT_FALSE(Lease::create().ours.read()); }
+
+TEST(ClientLease, GoesOnWaitingAfterASignal) {
+  auto pair = Lease::create();
+  struct sigaction ignore_it{};
+  ignore_it.sa_handler = [](int) {};
+  struct sigaction before{};
+  ASSERT_EQ(::sigaction(SIGUSR1, &ignore_it, &before), 0);
+  std::thread sender([&, reader = ::pthread_self()] {
+    for (int i = 0; i < 5; ++i) {
+      std::this_thread::sleep_for(20ms);
+      ::pthread_kill(reader, SIGUSR1);
+    }
+    send_notice(pair.theirs.get(), R"({"event":"revoked","grant":"/org/p2pd1/holding/1","reason":"operator"})");
+  });
+  const auto notice = pair.ours.read(60s);
+  sender.join();
+  ASSERT_EQ(::sigaction(SIGUSR1, &before, nullptr), 0);
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->event, Notice::Event::revoked);
+}
+
+TEST(ClientLease, WaitsAsLongAsItIsTold) {
+  auto pair = Lease::create();
+  EXPECT_FALSE(pair.ours.read(20ms));
+  std::thread sender([&] {
+    std::this_thread::sleep_for(50ms);
+    send_notice(pair.theirs.get(), R"({"event":"revoked","grant":"/org/p2pd1/holding/1","reason":"operator"})");
+  });
+  EXPECT_TRUE(pair.ours.read(std::chrono::milliseconds::max()));
+  sender.join();
+}
 
 TEST(ClientLease, TellsThatItHasEnded) {
   auto pair = Lease::create();
