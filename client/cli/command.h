@@ -46,6 +46,7 @@ struct Command {
 [[nodiscard]] Command hold_command();
 [[nodiscard]] Command mappings_command();
 [[nodiscard]] Command release_command();
+[[nodiscard]] Command monitor_command();
 [[nodiscard]] Command version_command();
 
 // In the order of --help.

@@ -14,6 +14,11 @@ Context::Context(Terminal terminal, GlobalOptions options, std::vector<std::stri
 
 void Context::print(const std::string& text) { terminal_.out << text; }
 
+bool Context::print_now(const std::string& text) {
+  terminal_.out << text << std::flush;
+  return terminal_.out.good();
+}
+
 void Context::note(const std::string& text) { terminal_.err << "p2p-client: note: " << text << '\n'; }
 
 void Context::fail(const std::string& text) { terminal_.err << "p2p-client: error: " << text << '\n'; }
@@ -26,6 +31,8 @@ std::unique_ptr<Source> Context::source() {
   if (!options_.dump.empty()) return open_dump(options_.dump);
   return open_daemon(Client::connect({.bus = options_.bus}));
 }
+
+Monitor Context::monitor() const { return Monitor::start({.bus = options_.bus}); }
 
 Client Context::client() {
   if (may_ask_ && !agent_) agent_ = std::make_unique<PasswordAgent>();

@@ -12,6 +12,7 @@
 #include "cli/source.h"
 #include "cli/table.h"
 #include "p2pclient/client.h"
+#include "p2pclient/monitor.h"
 
 namespace p2pclient::cli {
 
@@ -42,6 +43,8 @@ class Context {
 
   // To standard output.
   void print(const std::string& text);
+  // The same, and at once; false when nobody reads it any more.
+  [[nodiscard]] bool print_now(const std::string& text);
   // To standard error, `p2p-client: note: …`.
   void note(const std::string& text);
   // To standard error, `p2p-client: error: …`.
@@ -51,6 +54,8 @@ class Context {
 
   // For commands that look. Throws Error.
   [[nodiscard]] std::unique_ptr<Source> source();
+  // Throws Error.
+  [[nodiscard]] Monitor monitor() const;
   // For commands that do something: when they may need a password, polkit may ask for it on the terminal as long as the
   // context lives. Throws Error.
   [[nodiscard]] Client client();

@@ -47,4 +47,14 @@ std::string class_title(const Device& device) {
   return device.class_name.empty() ? "class " + hex(device.class_code, 6) : device.class_name;
 }
 
+std::string kind(const Change& change) {
+  struct Kind {
+    std::string operator()(const std::monostate&) const { return {}; }
+    std::string operator()(const Device&) const { return "function"; }
+    std::string operator()(const HoldingInfo&) const { return "holding"; }
+    std::string operator()(const MappingInfo&) const { return "mapping"; }
+  };
+  return std::visit(Kind{}, std::holds_alternative<std::monostate>(change.after) ? change.before : change.after);
+}
+
 }  // namespace p2pclient::cli

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "p2pclient/device.h"
+#include "p2pclient/monitor.h"
 
 namespace p2pclient::cli {
 
@@ -22,5 +23,7 @@ namespace p2pclient::cli {
 [[nodiscard]] std::string title(const Device& device);
 // "Memory controller", or the class code.
 [[nodiscard]] std::string class_title(const Device& device);
+// What a change is about: "function", "holding", "mapping"; "" when about p2pd itself.
+[[nodiscard]] std::string kind(const Change& change);
 
 }  // namespace p2pclient::cli

@@ -2,6 +2,7 @@
 #include "cli/json.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/format.h"
 #include "cli/hierarchy.h"
@@ -98,6 +99,34 @@ Json to_json(const Device& device) {
   return json;
 }
 
+Json to_json(const HoldingInfo& holding) {
+  return {{"path", holding.path},
+          {"initiator", holding.initiator},
+          {"backend", or_null(holding.backend)},
+          {"state", holding.state},
+          {"address_bits", holding.address_bits},
+          {"owner_uid", or_null(holding.owner_uid)},
+          {"owner_pid", or_null(holding.owner_pid)}};
+}
+
+Json to_json(const MappingInfo& mapping) {
+  return {{"path", mapping.path},
+          {"holding", mapping.holding},
+          {"target", or_null(mapping.target)},
+          {"cookie", hex(mapping.cookie.value)},
+          {"length", mapping.length},
+          {"access", mapping.access},
+          {"route", mapping.route},
+          {"state", mapping.state},
+          {"own_lease", mapping.has_own_lease}};
+}
+
+Json to_json(const std::monostate&) { return {}; }
+
+Json to_json(const Change::Object& object) {
+  return std::visit([](const auto& known) { return to_json(known); }, object);
+}
+
 Json to_json(const Blocker& blocker) {
   return {{"code", blocker.code},
           {"severity", blocker.severity},
@@ -176,26 +205,41 @@ std::string verdict_json(const Verdict& verdict) {
 std::string grants_json(const std::vector<HoldingInfo>& holdings, const std::vector<MappingInfo>& mappings) {
   auto json = document();
   json["holdings"] = Json::array();
-  for (const auto& holding : holdings)
-    json["holdings"].push_back({{"path", holding.path},
-                                {"initiator", holding.initiator},
-                                {"backend", or_null(holding.backend)},
-                                {"state", holding.state},
-                                {"address_bits", holding.address_bits},
-                                {"owner_uid", or_null(holding.owner_uid)},
-                                {"owner_pid", or_null(holding.owner_pid)}});
+  for (const auto& holding : holdings) json["holdings"].push_back(to_json(holding));
   json["mappings"] = Json::array();
-  for (const auto& mapping : mappings)
-    json["mappings"].push_back({{"path", mapping.path},
-                                {"holding", mapping.holding},
-                                {"target", or_null(mapping.target)},
-                                {"cookie", hex(mapping.cookie.value)},
-                                {"length", mapping.length},
-                                {"access", mapping.access},
-                                {"route", mapping.route},
-                                {"state", mapping.state},
-                                {"own_lease", mapping.has_own_lease}});
+  for (const auto& mapping : mappings) json["mappings"].push_back(to_json(mapping));
   return print(json);
+}
+
+std::string change_json(const Change& change) {
+  auto json = document();
+  json["event"] = to_string(change.event);
+  json["path"] = or_null(change.path);
+  json["kind"] = or_null(kind(change));
+  if (change.event == Change::Event::revoking || change.event == Change::Event::revoked) json["reason"] = change.reason;
+  if (change.event == Change::Event::revoking) json["deadline_ms"] = change.deadline.count();
+  json["before"] = to_json(change.before);
+  json["after"] = to_json(change.after);
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::vector<std::string> differences(const Change& change) {
+  const auto before = to_json(change.before).flatten();
+  const auto after = to_json(change.after).flatten();
+  const auto text = [](const Json& values, const std::string& name) {
+    const auto found = values.find(name);
+    return found == values.end() ? "null" : found->dump(-1, ' ', false, Json::error_handler_t::replace);
+  };
+  std::set<std::string> names;
+  for (const auto& [name, value] : before.items()) names.insert(name);
+  for (const auto& [name, value] : after.items()) names.insert(name);
+  std::vector<std::string> lines;
+  for (const auto& name : names) {
+    const auto old_text = text(before, name);
+    const auto new_text = text(after, name);
+    if (old_text != new_text) lines.push_back(name.substr(1) + ": " + old_text + " -> " + new_text);
+  }
+  return lines;
 }
 
 std::string version_json(const std::string& client_version, const std::optional<DaemonInfo>& daemon) {

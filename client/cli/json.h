@@ -9,6 +9,7 @@
 
 #include "p2pclient/client.h"
 #include "p2pclient/device.h"
+#include "p2pclient/monitor.h"
 #include "p2pclient/verdict.h"
 
 namespace p2pclient::cli {
@@ -23,6 +24,10 @@ inline constexpr const char* json_schema = "p2p-client/1";
 [[nodiscard]] std::string grants_json(const std::vector<HoldingInfo>& holdings, const std::vector<MappingInfo>& mappings);
 // `daemon` is nothing when p2pd does not answer.
 [[nodiscard]] std::string version_json(const std::string& client_version, const std::optional<DaemonInfo>& daemon);
+// One line.
+[[nodiscard]] std::string change_json(const Change& change);
+// What is different in the object, named as in JSON: `driver: null -> "vfio-pci"`.
+[[nodiscard]] std::vector<std::string> differences(const Change& change);
 // What an operation did: {"done": VERB, "object": NAME}.
 [[nodiscard]] std::string done_json(const std::string& verb, const std::string& object);
 

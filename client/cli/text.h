@@ -21,6 +21,8 @@ namespace p2pclient::cli {
 [[nodiscard]] std::string verdict_text(const Verdict& verdict);
 [[nodiscard]] std::string grants_text(const std::vector<HoldingInfo>& holdings, const std::vector<MappingInfo>& mappings,
                                       const Style& style);
+// The end of a grant's path, which tells it apart: "holding/3".
+[[nodiscard]] std::string short_name(const std::string& path);
 [[nodiscard]] std::string info_text(const DaemonInfo& daemon);
 
 }  // namespace p2pclient::cli

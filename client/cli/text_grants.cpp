@@ -12,12 +12,6 @@ namespace p2pclient::cli {
 
 namespace {
 
-// The end of the path that tells objects apart: "holding/3".
-std::string short_name(const std::string& path) {
-  constexpr std::string_view prefix = "/org/p2pd1/";
-  return path.starts_with(prefix) ? path.substr(prefix.size()) : path;
-}
-
 std::string owner(const HoldingInfo& holding) {
   if (!holding.owner_uid) return "(not shown)";
   auto text = fmt::format("uid {}", *holding.owner_uid);
@@ -30,6 +24,11 @@ std::string join(const std::vector<std::string>& words) {
 }
 
 }  // namespace
+
+std::string short_name(const std::string& path) {
+  constexpr std::string_view prefix = "/org/p2pd1/";
+  return path.starts_with(prefix) ? path.substr(prefix.size()) : path;
+}
 
 std::string grants_text(const std::vector<HoldingInfo>& holdings, const std::vector<MappingInfo>& mappings, const Style& style) {
   if (holdings.empty() && mappings.empty()) return "nothing is held\n";

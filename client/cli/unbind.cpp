@@ -16,7 +16,7 @@ Command unbind_command() {
             };
             const auto arguments = std::make_shared<Arguments>();
             app.add_option("FUNCTION", arguments->address, "its address, dddd:bb:dd.f")->required()->type_name("");
-            app.add_flag("--force", arguments->force, "no effect in this version");
+            app.add_flag("--force", arguments->force, "take it from who uses it through p2pd");
             return [arguments](Context& context) {
               context.client().unbind(arguments->address, arguments->force);
               context.print_done("unbound", arguments->address);

@@ -62,6 +62,9 @@ class Connection {
   [[nodiscard]] std::map<sdbus::ObjectPath, std::map<std::string, Properties>> managed_objects();
   [[nodiscard]] Properties properties(const std::string& path, const std::string& interface);
 
+  // For who waits for signals.
+  [[nodiscard]] sdbus::IConnection& bus() { return *bus_; }
+
  private:
   std::unique_ptr<sdbus::IConnection> bus_;
 };

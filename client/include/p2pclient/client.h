@@ -76,6 +76,8 @@ struct HoldingInfo {
   // Owner and root see who; others do not.
   std::optional<std::uint32_t> owner_uid;
   std::optional<std::uint32_t> owner_pid;
+
+  bool operator==(const HoldingInfo&) const = default;
 };
 
 struct MappingInfo {
@@ -88,6 +90,8 @@ struct MappingInfo {
   std::string route;
   std::string state;  // opening, active, revoking, ending
   bool has_own_lease = false;
+
+  bool operator==(const MappingInfo&) const = default;
 };
 
 // Use from one thread at a time. Every function but the constructors throws Error: what p2pd answered, by name, or
