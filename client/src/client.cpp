@@ -6,6 +6,10 @@
 #include "connection.h"
 #include "decode.h"
 #include "holding_impl.h"
+#include "org.p2pd1.Device-proxy.h"
+#include "org.p2pd1.Holding-proxy.h"
+#include "org.p2pd1.Manager-proxy.h"
+#include "org.p2pd1.Mapping-proxy.h"
 #include "target.h"
 
 namespace p2pclient {
@@ -19,8 +23,15 @@ constexpr const char* mapping_interface = "org.p2pd1.Mapping";
 // p2pd has opened the device before it answers; the descriptor is on its way or here.
 constexpr std::chrono::seconds patience_for_the_device_fd{10};
 
+using ManagerProxy = CallProxy<org::p2pd1::Manager_proxy>;
+using DeviceProxy = CallProxy<org::p2pd1::Device_proxy>;
+using HoldingProxy = GrantProxy<org::p2pd1::Holding_proxy>;
+using MappingProxy = GrantProxy<org::p2pd1::Mapping_proxy>;
+
+ManagerProxy manager_proxy(Connection& connection) { return connection.proxy<ManagerProxy>(manager_path); }
+
 DeviceProxy device_proxy(Connection& connection, const std::string& address) {
-  return connection.proxy<DeviceProxy>(guard([&] { return connection.manager().GetDeviceByAddress(address); }));
+  return connection.proxy<DeviceProxy>(guard([&] { return manager_proxy(connection).GetDeviceByAddress(address); }));
 }
 
 Options take_back(const TakeBackOptions& options) {
@@ -75,7 +86,7 @@ std::vector<Device> Client::devices() const {
 }
 
 Device Client::device(const std::string& address) const {
-  const auto path = guard([&] { return connection_->manager().GetDeviceByAddress(address); });
+  const auto path = guard([&] { return manager_proxy(*connection_).GetDeviceByAddress(address); });
   return decode_device(connection_->properties(path, device_interface));
 }
 
@@ -93,7 +104,7 @@ std::vector<MappingInfo> Client::mappings() const {
 
 Verdict Client::check(const std::string& initiator, const std::string& target, const CheckOptions& options) const {
   return guard([&] {
-    return decode_verdict(std::get<1>(connection_->manager().Check(initiator, target, address_bits(options.address_bits))));
+    return decode_verdict(std::get<1>(manager_proxy(*connection_).Check(initiator, target, address_bits(options.address_bits))));
   });
 }
 
@@ -104,7 +115,7 @@ Matrix Client::check_all(const std::vector<std::string>& initiators, const std::
     if (!targets.empty()) options.emplace("targets", sdbus::Variant{targets});
     Matrix matrix;
     std::vector<std::string> legend;
-    std::tie(matrix.initiators, matrix.targets, matrix.cells, legend) = connection_->manager().CheckAll(options);
+    std::tie(matrix.initiators, matrix.targets, matrix.cells, legend) = manager_proxy(*connection_).CheckAll(options);
     for (const auto& word : legend) matrix.kinds.push_back(decode_pair(word));
     return matrix;
   });
@@ -153,7 +164,7 @@ Holding Client::acquire(const std::string& initiator, const AcquireOptions& opti
   const auto [path, grant] = guard([&] {
     // Moved in: sdbus::UnixFd copies lose CLOEXEC.
     const sdbus::UnixFd theirs(pair.theirs.release(), sdbus::adopt_fd);
-    return connection_->manager().Acquire(initiator, theirs, address_bits(options.address_bits));
+    return manager_proxy(*connection_).Acquire(initiator, theirs, address_bits(options.address_bits));
   });
   auto impl = std::make_unique<Holding::Impl>();
   impl->connection = connection_;

@@ -39,7 +39,9 @@ Connection::Connection(const ConnectOptions& options) : bus_(open_bus(options.bu
   guard([&] {
     bus_->setMethodCallTimeout(options.timeout);
     if (options.may_interact) allow_interactive_authorization(*bus_);
-    static_cast<void>(manager().Version());  // nobody there must be said now, not later
+    // Nobody there must be said now, not later.
+    auto manager = sdbus::createProxy(*bus_, service, manager_path);
+    static_cast<void>(manager->getProperty("Version").onInterface("org.p2pd1.Manager"));
   });
 }
 

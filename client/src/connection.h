@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The library's side of the bus: one connection, proxies generated from dbus/*.xml, and the one place where sdbus-c++'s
+// The library's side of the bus: one connection, for proxies generated from dbus/*.xml, and the one place where sdbus-c++'s
 // errors become the library's.
 #pragma once
 
@@ -11,10 +11,6 @@
 #include <string>
 #include <utility>
 
-#include "org.p2pd1.Device-proxy.h"
-#include "org.p2pd1.Holding-proxy.h"
-#include "org.p2pd1.Manager-proxy.h"
-#include "org.p2pd1.Mapping-proxy.h"
 #include "p2pclient/client.h"
 #include "p2pclient/error.h"
 
@@ -40,11 +36,6 @@ class GrantProxy final : public sdbus::ProxyInterfaces<Interface> {
   void onRevoked(const std::string&) override {}
 };
 
-using ManagerProxy = CallProxy<org::p2pd1::Manager_proxy>;
-using DeviceProxy = CallProxy<org::p2pd1::Device_proxy>;
-using HoldingProxy = GrantProxy<org::p2pd1::Holding_proxy>;
-using MappingProxy = GrantProxy<org::p2pd1::Mapping_proxy>;
-
 inline const std::string service = "org.p2pd1";
 inline const std::string manager_path = "/org/p2pd1";
 
@@ -56,7 +47,6 @@ class Connection {
   [[nodiscard]] Proxy proxy(const std::string& path) {
     return Proxy(*bus_, service, path);
   }
-  [[nodiscard]] ManagerProxy manager() { return proxy<ManagerProxy>(manager_path); }
 
   // Every function, holding and mapping: path → interface → property.
   [[nodiscard]] std::map<sdbus::ObjectPath, std::map<std::string, Properties>> managed_objects();

@@ -5,10 +5,17 @@
 
 #include "connection.h"
 #include "holding_impl.h"
+#include "org.p2pd1.Holding-proxy.h"
+#include "org.p2pd1.Manager-proxy.h"
+#include "org.p2pd1.Mapping-proxy.h"
 
 namespace p2pclient {
 
 namespace {
+
+using ManagerProxy = CallProxy<org::p2pd1::Manager_proxy>;
+using HoldingProxy = GrantProxy<org::p2pd1::Holding_proxy>;
+using MappingProxy = GrantProxy<org::p2pd1::Mapping_proxy>;
 
 // A lease of the mapping's own, when asked for: p2pd's end goes into the options.
 Lease add_lease(bool wanted, Options& options) {
@@ -63,7 +70,7 @@ Mapping Holding::map_memory(const Buffer& buffer, const MapMemoryOptions& option
   const auto [path, iova] = guard([&] {
     // Not UnixFd(int): its copy has no CLOEXEC.
     const sdbus::UnixFd memfd(FileDescriptor::copy_of(buffer.fd()).release(), sdbus::adopt_fd);
-    return impl_->connection->manager().MapMemory(impl_->path, memfd, options.offset, length, terms);
+    return impl_->connection->proxy<ManagerProxy>(manager_path).MapMemory(impl_->path, memfd, options.offset, length, terms);
   });
   return {impl_->connection, path, Iova{iova}, length, std::move(lease)};
 }
@@ -74,7 +81,8 @@ Mapping Holding::map(const std::string& target, const MapOptions& options) {
   if (options.cookie) terms.emplace("cookie", sdbus::Variant{options.cookie->value});
   if (!options.backend.empty()) terms.emplace("backend", sdbus::Variant{options.backend});
   auto lease = add_lease(options.own_lease, terms);
-  const auto [path, cookie, length] = guard([&] { return impl_->connection->manager().Map(impl_->path, target, terms); });
+  const auto [path, cookie, length] =
+      guard([&] { return impl_->connection->proxy<ManagerProxy>(manager_path).Map(impl_->path, target, terms); });
   return {impl_->connection, path, Iova{cookie}, length, std::move(lease)};
 }
 
