@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -19,10 +20,12 @@
 #include "bus/service.h"
 #include "config.h"
 #include "effects/event_source.h"
+#include "effects/give_up.h"
 #include "effects/journal.h"
 #include "effects/runner.h"
 #include "effects/take_back_store.h"
 #include "platform/tables.h"
+#include "sources/pictures.h"
 #include "sources/source.h"
 #include "state/grant_ids.h"
 
@@ -128,10 +131,13 @@ class Daemon {
 
   void add_sources() {
     sd_event_source* queue = nullptr;
-    must_work(
-        sd_event_add_defer(
-            loop_.get(), &queue, [](sd_event_source*, void* self) { return static_cast<Daemon*>(self)->drain_queue(); }, this),
-        "sd_event_add_defer");
+    must_work(sd_event_add_defer(
+                  loop_.get(), &queue,
+                  [](sd_event_source*, void* self) noexcept {
+                    return or_give_up("the queue of events", [self] { static_cast<Daemon*>(self)->drain_queue(); });
+                  },
+                  this),
+              "sd_event_add_defer");
     queue_source_.reset(queue);
     must_work(sd_event_source_set_enabled(queue, SD_EVENT_OFF), "sd_event_source_set_enabled");
 
@@ -143,9 +149,8 @@ class Daemon {
     sd_event_source* watch = nullptr;
     must_work(sd_event_add_io(
                   loop_.get(), &watch, watch_->fd(), EPOLLIN,
-                  [](sd_event_source*, int, std::uint32_t, void* self) {
-                    static_cast<Daemon*>(self)->on_devices_changed();
-                    return 0;
+                  [](sd_event_source*, int, std::uint32_t, void* self) noexcept {
+                    return or_give_up("devices that come and go", [self] { static_cast<Daemon*>(self)->on_devices_changed(); });
                   },
                   this),
               "sd_event_add_io");
@@ -156,9 +161,9 @@ class Daemon {
   void add_signal(int number) {
     must_work(sd_event_add_signal(
                   loop_.get(), nullptr, number,
-                  [](sd_event_source*, const signalfd_siginfo* info, void* self) {
-                    static_cast<Daemon*>(self)->on_signal(static_cast<int>(info->ssi_signo));
-                    return 0;
+                  [](sd_event_source*, const signalfd_siginfo* info, void* self) noexcept {
+                    return or_give_up("a signal",
+                                      [=] { static_cast<Daemon*>(self)->on_signal(static_cast<int>(info->ssi_signo)); });
                   },
                   this),
               "sd_event_add_signal");
@@ -195,28 +200,30 @@ class Daemon {
 
   void on_devices_changed() {
     const auto changes = watch_->drain();
-    if (changes.is_incomplete) return read_everything_again();
-    read_again(changes.addresses);
+    if (changes.is_incomplete) return read_everything_again(changes.removed);
+    read_again(changes.addresses, changes.removed);
   }
 
-  void read_everything_again() {
+  void read_everything_again(const std::vector<Address>& removed = {}) {
     auto machine = read_live_machine(live_);
     if (!machine) return spdlog::error("cannot read the machine again: {}", machine.error().text);
     auto functions = machine->functions();
-    for (auto& function : functions) keep_what_sleeps(function);
-    use_picture(Machine(machine->host(), std::move(functions)));
+    // A function that could not be read without waking it is as it was when it was read last.
+    for (auto& function : functions)
+      if (const auto* before = machine_->find(function.address)) carry_over_config(function, *before);
+    show(Machine(machine->host(), std::move(functions)), removed);
   }
 
-  void read_again(std::vector<Address> addresses) {
+  // `removed`: what was at these addresses is gone, whatever is there now.
+  void read_again(std::vector<Address> addresses, const std::vector<Address>& removed = {}) {
     auto functions = machine_->functions();
     for (const auto& address : with_physical_functions(std::move(addresses))) {
       std::erase_if(functions, [&](const Function& function) { return function.address == address; });
-      auto function = read_live_function(live_, address, machine_->find(address));
-      if (!function) continue;
-      keep_what_sleeps(*function);
-      functions.push_back(std::move(*function));
+      const bool is_new = std::find(removed.begin(), removed.end(), address) != removed.end();
+      auto function = read_live_function(live_, address, is_new ? nullptr : machine_->find(address));
+      if (function) functions.push_back(std::move(*function));
     }
-    use_picture(Machine(machine_->host(), std::move(functions)));
+    show(Machine(machine_->host(), std::move(functions)), removed);
   }
 
   // The kernel announces virtual functions that come and go, but not the physical one that counts them.
@@ -228,9 +235,8 @@ class Daemon {
     return addresses;
   }
 
-  // A function that could not be read without waking it is as it was when it was read last.
-  void keep_what_sleeps(Function& fresh) const {
-    if (const auto* before = machine_->find(fresh.address)) carry_over_config(fresh, *before);
+  void show(Machine now, std::vector<Address> removed = {}) {
+    for (auto& picture : pictures(*machine_, std::move(now), std::move(removed))) use_picture(std::move(picture));
   }
 
   void use_picture(Machine machine) {
@@ -247,14 +253,13 @@ class Daemon {
     must_work(sd_event_source_set_enabled(queue_source_.get(), SD_EVENT_ONESHOT), "sd_event_source_set_enabled");
   }
 
-  int drain_queue() {
+  void drain_queue() {
     while (!queue_.empty()) {
       auto event = std::move(queue_.front());
       queue_.pop_front();
       for (auto& effect : arbiter_.handle(std::move(event), boot_time()))
         std::visit([this](auto& what) { run_effect(std::move(what)); }, effect);
     }
-    return 0;
   }
 
   template <class KernelEffect>

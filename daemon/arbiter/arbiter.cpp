@@ -14,6 +14,7 @@ Arbiter::Arbiter(ArbiterSettings settings, std::shared_ptr<const Machine> machin
 std::vector<Effect> Arbiter::handle(Event event, std::chrono::microseconds now) {
   now_ = now;
   std::visit([this](auto& what) { on(what); }, event);
+  unbind_what_was_given_back();
   leave_if_done();
   return std::exchange(effects_, {});
 }
@@ -103,8 +104,13 @@ void Arbiter::note(Journal::What what, std::string subject, const Owner& owner, 
 }
 
 void Arbiter::leave_if_done() {
-  if (!state_.stopping || has_left_ || !state_.holdings.empty() || !devices_.empty() || !changing_driver_.empty()) return;
+  if (!state_.stopping || has_left_ || !state_.holdings.empty() || !devices_.empty()) return;
   has_left_ = true;
+  // A driver may hang for ever, and it has nothing of what was lent.
+  for (const auto& [address, change] : changing_driver_)
+    reply(change.request,
+          refuse(ErrorCode::gone, fmt::format("p2pd is stopping, and {} has not changed its driver yet", address.to_string())));
+  changing_driver_.clear();
   effects_.emplace_back(Leave{});
 }
 

@@ -61,8 +61,11 @@ class Arbiter {
   void on(const TargetClosed& event);
   void finish_disable(const TargetName& name);
   void close_device_if_unused(const Address& device);
+  void on(const DeviceWanted& event);
   // Ends the targets of one function and everything mapped from them.
   void drop_targets_of(const Address& device, RevokeReason reason);
+  // The same, when nobody asked p2pd for it: says so in the journal.
+  void lose_targets_of(const Address& device, RevokeReason reason);
   [[nodiscard]] std::vector<MappingId> mappings_of(const TargetName& name) const;
 
   // Initiators and drivers (initiators.cpp).
@@ -73,6 +76,11 @@ class Arbiter {
   void on(DriverChanged& event);
   [[nodiscard]] Outcome<const Function*> lendable(const Address& address, bool trusted_firmware) const;
   [[nodiscard]] Outcome<void> free_for_driver_change(const Address& address) const;
+  // Whether p2pd itself has the function open, or is about to.
+  [[nodiscard]] Outcome<void> not_in_use(const Address& address) const;
+  [[nodiscard]] Outcome<void> no_driver_change_in_group(const Function& function) const;
+  void give_back(const Address& address, const Owner& asker);
+  void unbind_what_was_given_back();
 
   // Holdings (holdings.cpp).
   void on(RequestId id, const Caller& caller, Acquire& command);
@@ -98,13 +106,20 @@ class Arbiter {
   void on(RequestId id, const Caller& caller, Revoke& command);
   void on(const LeaseEnded& event);
   void on(const DeadlinePassed& event);
-  void on(const MachineChanged& event);
   void on(const StopRequested& event);
   void revoke(GrantId grant, RevokeReason reason, std::chrono::milliseconds grace);
   void end_grant(GrantId grant);
   [[nodiscard]] Outcome<const Owner*> owner_of(GrantId grant) const;
   [[nodiscard]] bool is_ending(GrantId grant) const;
   [[nodiscard]] GrantId lease_of(GrantId grant) const;
+
+  // A new picture of the machine (picture.cpp).
+  void on(const MachineChanged& event);
+  void drop_lost_target_devices();
+  void revoke_what_is_no_longer_safe();
+  [[nodiscard]] std::string why_not_safe(const Holding& holding) const;
+  [[nodiscard]] std::string why_not_safe(const Mapping& mapping) const;
+  void revoke_for(GrantId grant, const std::string& why);
 
   // Blockers and words (arbiter.cpp).
   void on(Request& request);
@@ -121,6 +136,12 @@ class Arbiter {
   struct TargetDevice {
     enum class Phase : std::uint8_t { opening, open, closing } phase = Phase::opening;
     std::uint32_t iommu_group = 0;
+    bool is_unwanted = false;  // nothing is enabled on it any more; closed as soon as it is open and nothing maps it
+  };
+  struct DriverChange {
+    RequestId request;
+    std::optional<std::uint32_t> iommu_group;
+    bool waits_for_function = false;  // unbind by force: first p2pd gives the function back
   };
 
   ArbiterSettings settings_;
@@ -129,7 +150,7 @@ class Arbiter {
   State state_;
   std::uint64_t next_id_;
   std::map<Address, TargetDevice> devices_;
-  std::set<Address> changing_driver_;
+  std::map<Address, DriverChange> changing_driver_;
   // Requests that wait for something to finish.
   struct Enabling {
     RequestId request;

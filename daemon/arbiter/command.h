@@ -15,8 +15,8 @@
 
 #include "arbiter/ids.h"
 #include "model/access.h"
+#include "model/foreign_fd.h"
 #include "model/target_name.h"
-#include "model/unique_fd.h"
 
 namespace p2pd {
 
@@ -46,7 +46,7 @@ struct Caller {
 
 // A lease whose socket was checked (AF_UNIX, SOCK_SEQPACKET, reading shut down, nothing queued in it).
 struct Lease {
-  UniqueFd socket;
+  ForeignFd socket;
 };
 
 struct Enable {
@@ -93,7 +93,7 @@ struct Acquire {
 
 struct MapMemory {
   HoldingId holding;
-  UniqueFd memfd;
+  ForeignFd memfd;
   Bytes offset;
   Bytes length;
   Access access = Access::read_write;

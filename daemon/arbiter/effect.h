@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What the arbiter wants done. Effects that touch the kernel run on the worker, one after the other, in the order given,
-// and come back as events; the rest runs at once.
+// What the arbiter wants done. Effects that touch the kernel run on the worker, one after the other, in the order given
+// (changes of drivers on a worker of their own), and come back as events; the rest runs at once.
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,7 @@ namespace p2pd {
 
 // ---- for the kernel, on the worker
 
-// Opens the function through VFIO and keeps it open; answered by TargetOpened.
+// Opens the function through VFIO and keeps it open; answered by TargetOpened, and from then on by DeviceWanted.
 struct OpenTarget {
   Address device;
   std::uint32_t iommu_group = 0;
@@ -39,7 +39,8 @@ struct OpenHolding {
   std::uint32_t iommu_group = 0;
   Lease lease;
 };
-// Unmaps everything, takes its fds out of the store, closes them, ends the lease. Answered by HoldingClosed.
+// Unmaps everything, takes its fds out of the store, closes them, ends the lease. Answered by HoldingClosed. It does not
+// fail: when the kernel does not unmap, the daemon gives up, and its next life tries again.
 struct CloseHolding {
   HoldingId holding;
 };
@@ -48,7 +49,7 @@ struct CloseHolding {
 struct MapClientMemory {
   MappingId mapping;
   HoldingId holding;
-  UniqueFd memfd;
+  ForeignFd memfd;
   Bytes offset;
   Range<Iova> iova;
   Access access = Access::read_write;
@@ -64,14 +65,14 @@ struct MapPeer {
   Access access = Access::read_write;
   std::optional<Lease> lease;
 };
-// Answered by Unmapped; ends the mapping's own lease if it has one.
+// Answered by Unmapped; ends the mapping's own lease if it has one. On failure it is mapped still.
 struct Unmap {
   MappingId mapping;
   HoldingId holding;
   Range<Iova> iova;
 };
 
-// Answered by DriverChanged.
+// Answered by DriverChanged: late or never when a driver hangs.
 struct BindToVfio {
   RequestId request;
   Address device;

@@ -31,6 +31,11 @@ struct DeadlinePassed {
 // SIGTERM: give everything back, then leave.
 struct StopRequested {};
 
+// The kernel waits for p2pd to close a target's function: it is being unbound or pulled out. Comes again and again until then.
+struct DeviceWanted {
+  Address device;
+};
+
 // Results of effects.
 struct TargetOpened {
   Address device;
@@ -61,7 +66,7 @@ struct DriverChanged {
   Outcome<void> outcome;
 };
 
-using Event = std::variant<Request, MachineChanged, LeaseEnded, DeadlinePassed, StopRequested, TargetOpened, TargetClosed,
-                           HoldingOpened, HoldingClosed, Mapped, Unmapped, DriverChanged>;
+using Event = std::variant<Request, MachineChanged, LeaseEnded, DeadlinePassed, StopRequested, DeviceWanted, TargetOpened,
+                           TargetClosed, HoldingOpened, HoldingClosed, Mapped, Unmapped, DriverChanged>;
 
 }  // namespace p2pd

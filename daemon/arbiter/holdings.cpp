@@ -5,26 +5,24 @@
 #include <fmt/ranges.h>
 
 #include "arbiter/arbiter.h"
+#include "arbiter/terms.h"
 #include "topology/topology.h"
 
 namespace p2pd {
 
 namespace {
 
-// Functions within reach that are neither p2pd's nor idle: design §7, "isolation is judged by reach set". Ports are left
-// out: their BARs are configuration of the fabric, and the kernel's own group viability leaves them out too
-// (driver_managed_dma).
-std::vector<std::string> not_owned(const Machine& machine, const State& state, const std::set<Address>& changing_driver,
+// Functions within reach that are neither p2pd's nor idle: design §7, "isolation is judged by reach set".
+std::vector<std::string> not_owned(const Machine& machine, const State& state, const auto& changing_driver,
                                    const Function& initiator) {
   std::vector<std::string> names;
   const auto reach = reach_set(machine, initiator);
   for (const auto& address : reach.functions) {
     const auto* function = machine.find(address);
-    if (function == nullptr || function->is_bridge()) continue;
+    if (function == nullptr || function->is_bridge()) continue;  // ports: see is_driven()
     const auto is_lent = std::any_of(state.holdings.begin(), state.holdings.end(),
                                      [&](const auto& holding) { return holding.second.initiator == address; });
-    if (is_lent || changing_driver.contains(address) || (!function->driver.empty() && function->driver != "vfio-pci"))
-      names.push_back(address.to_string());
+    if (is_lent || changing_driver.contains(address) || is_driven(*function)) names.push_back(address.to_string());
   }
   if (!reach.is_complete) names.emplace_back("what lies beyond an ACS control that could not be read");
   return names;
@@ -42,7 +40,7 @@ Outcome<const Function*> Arbiter::may_acquire(const Caller& caller, const Addres
   if (caller.euid != 0 && !offer->second.group.empty() && !caller.groups.contains(offer->second.gid))
     return refuse(ErrorCode::not_permitted, fmt::format("{} is offered to group {} only", text, offer->second.group));
   if (const auto lent = lendable(initiator, offer->second.trusted_firmware); !lent) return tl::unexpected(lent.error());
-  if (changing_driver_.contains(initiator)) return refuse(ErrorCode::busy, text + " is changing its driver right now");
+  if (const auto quiet = no_driver_change_in_group(*function); !quiet) return error_of(quiet);
   if (function->driver != "vfio-pci")
     return refuse(ErrorCode::blocked,
                   fmt::format("{} is bound to {}, not to vfio-pci: p2p-client bind {} [initiator-not-on-vfio-pci]", text,
@@ -59,10 +57,7 @@ Outcome<const Function*> Arbiter::may_acquire(const Caller& caller, const Addres
 }
 
 void Arbiter::on(RequestId id, const Caller& caller, Acquire& command) {
-  const auto refused = [&](const Reason& reason) {
-    note(Journal::What::refused, "acquire", owner_from(caller), command.initiator, "", reason.text);
-    reply(id, tl::unexpected(reason));
-  };
+  const auto refused = [&](const Reason& reason) { reply(id, tl::unexpected(reason)); };
   const auto function = may_acquire(caller, command.initiator);
   if (!function) return refused(function.error());
   const auto held = std::count_if(state_.holdings.begin(), state_.holdings.end(),
@@ -94,7 +89,6 @@ void Arbiter::on(HoldingOpened& event) {
   const auto lease_ended = ended_early_.erase(event.holding) != 0;
 
   if (!event.outcome) {
-    note(Journal::What::refused, "acquire", holding.owner, holding.initiator, "", event.outcome.error().text);
     reply(request, tl::unexpected(event.outcome.error()));
     state_.holdings.erase(found);
     answer_those_who_wait(event.holding);

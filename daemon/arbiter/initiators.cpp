@@ -83,15 +83,46 @@ void Arbiter::on(RequestId id, const Caller& caller, Withdraw& command) {
   revoke(held->first, RevokeReason::operator_, command.grace);
 }
 
+Outcome<void> Arbiter::no_driver_change_in_group(const Function& function) const {
+  for (const auto& [address, change] : changing_driver_) {
+    if (address == function.address) return refuse(ErrorCode::busy, address.to_string() + " is changing its driver right now");
+    // A group opens only while each of its functions is on vfio-pci or without a driver, so that meanwhile it would be luck.
+    if (change.iommu_group && change.iommu_group == function.iommu_group)
+      return refuse(ErrorCode::busy, fmt::format("{}, which shares IOMMU group {} with {}, is changing its driver right now",
+                                                 address.to_string(), *change.iommu_group, function.address.to_string()));
+  }
+  return {};
+}
+
+Outcome<void> Arbiter::not_in_use(const Address& address) const {
+  const auto text = address.to_string();
+  if (devices_.contains(address)) return refuse(ErrorCode::busy, text + " has a target enabled: disable it first");
+  for (const auto& [id, holding] : state_.holdings)
+    if (holding.initiator == address) return refuse(ErrorCode::busy, fmt::format("{} is lent as {}", text, name_of(id)));
+  return {};
+}
+
+// As far as others are concerned; whether p2pd has the function itself open is for not_in_use().
 Outcome<void> Arbiter::free_for_driver_change(const Address& address) const {
   const auto text = address.to_string();
   const auto* function = machine_->find(address);
   if (function == nullptr) return refuse(ErrorCode::not_found, "there is no function " + text);
   if (function->is_bridge()) return refuse(ErrorCode::blocked, text + " is a bridge [is-bridge]");
   if (changing_driver_.contains(address)) return refuse(ErrorCode::busy, text + " is changing its driver right now");
-  if (devices_.contains(address)) return refuse(ErrorCode::busy, text + " has a target enabled: disable it first");
+
+  // While a group is open, the kernel lets no other driver than a VFIO one have a function of it: unbound, the function
+  // would be left without any, and bound to vfio-pci, it would belong to whoever has the group.
+  const auto shares_group = [&](const Address& other, std::uint32_t group) {
+    return other != address && function->iommu_group && *function->iommu_group == group;
+  };
+  for (const auto& [other, device] : devices_)
+    if (shares_group(other, device.iommu_group))
+      return refuse(ErrorCode::busy,
+                    fmt::format("{} shares an IOMMU group with {}, which has a target enabled", text, other.to_string()));
   for (const auto& [id, holding] : state_.holdings) {
-    if (holding.initiator == address) return refuse(ErrorCode::busy, fmt::format("{} is lent as {}", text, name_of(id)));
+    if (shares_group(holding.initiator, holding.iommu_group))
+      return refuse(ErrorCode::busy, fmt::format("{} shares an IOMMU group with {}, which is lent as {}", text,
+                                                 holding.initiator.to_string(), name_of(id)));
     const auto* initiator = machine_->find(holding.initiator);
     if (holding.owner.uid == 0 || initiator == nullptr) continue;
     // A driver would work on what somebody else's device can reach past the IOMMU.
@@ -106,19 +137,49 @@ void Arbiter::on(RequestId id, const Caller&, BindDriver& command) {
   const auto* function = machine_->find(command.device);
   if (function != nullptr && function->driver == "vfio-pci" && !changing_driver_.contains(command.device))
     return reply(id, ReplyValue{});
-  if (const auto free = free_for_driver_change(command.device); !free) return reply(id, tl::unexpected(free.error()));
-  changing_driver_.insert(command.device);
+  if (const auto free = free_for_driver_change(command.device); !free) return reply(id, error_of(free));
+  if (const auto unused = not_in_use(command.device); !unused) return reply(id, error_of(unused));
+  changing_driver_.emplace(command.device, DriverChange{.request = id, .iommu_group = function->iommu_group});
   effects_.emplace_back(BindToVfio{.request = id, .device = command.device, .force = command.force});
 }
 
-void Arbiter::on(RequestId id, const Caller&, UnbindDriver& command) {
-  if (const auto free = free_for_driver_change(command.device); !free) return reply(id, tl::unexpected(free.error()));
-  changing_driver_.insert(command.device);
-  effects_.emplace_back(UnbindFromVfio{.request = id, .device = command.device, .force = command.force});
+void Arbiter::on(RequestId id, const Caller& caller, UnbindDriver& command) {
+  if (const auto free = free_for_driver_change(command.device); !free) return reply(id, error_of(free));
+  if (!command.force)
+    if (const auto unused = not_in_use(command.device); !unused) return reply(id, error_of(unused));
+  // From here on nobody gets it any more.
+  changing_driver_.emplace(command.device, DriverChange{.request = id,
+                                                        .iommu_group = machine_->find(command.device)->iommu_group,
+                                                        .waits_for_function = command.force});
+  if (command.force) return give_back(command.device, owner_from(caller));
+  effects_.emplace_back(UnbindFromVfio{.request = id, .device = command.device, .force = false});
+}
+
+// Targets, offer and holding of the function; what is still being opened goes as soon as it is open.
+void Arbiter::give_back(const Address& address, const Owner& asker) {
+  for (const auto& [name, target] : state_.targets)
+    if (name.device == address) note(Journal::What::disabled, name.to_string(), asker, {}, name.to_string(), "unbind by force");
+  drop_targets_of(address, RevokeReason::device_wanted);
+  if (state_.offers.erase(address) != 0) {
+    note(Journal::What::withdrawn, address.to_string(), asker, address, "", "unbind by force");
+    announce(address, Announce::What::changed);
+  }
+  for (const auto& [id, holding] : state_.holdings)
+    if (holding.initiator == address) revoke_for(id, "unbind by force");
+}
+
+void Arbiter::unbind_what_was_given_back() {
+  if (state_.stopping) return;
+  for (auto& [address, change] : changing_driver_) {
+    if (!change.waits_for_function || !not_in_use(address)) continue;
+    change.waits_for_function = false;
+    effects_.emplace_back(UnbindFromVfio{.request = change.request, .device = address, .force = true});
+  }
 }
 
 void Arbiter::on(DriverChanged& event) {
-  changing_driver_.erase(event.device);
+  const auto change = changing_driver_.extract(event.device);
+  if (change.empty()) return;  // answered when p2pd left
   if (event.outcome) return reply(event.request, ReplyValue{});
   reply(event.request, tl::unexpected(event.outcome.error()));
 }

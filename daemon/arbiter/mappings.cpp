@@ -11,13 +11,6 @@ namespace p2pd {
 
 namespace {
 
-// Where the target's bytes are on the bus.
-std::optional<Range<Iova>> bus_range(const Machine& machine, const TargetName& name) {
-  const auto* bar = machine.find(name.device)->find_bar(name.bar);
-  if (bar == nullptr || !bar->bus_address) return std::nullopt;
-  return make_range(Iova{bar->bus_address->value + name.offset.value}, name.length);
-}
-
 std::string codes_of(const Verdict& verdict) {
   std::vector<std::string> codes;
   for (const auto& blocker : verdict.blockers)
@@ -100,12 +93,7 @@ Outcome<const Target*> Arbiter::usable_target(const Holding& holding, const Targ
 }
 
 void Arbiter::on(RequestId id, const Caller& caller, MapTarget& command) {
-  const auto refused = [&](const Reason& reason) {
-    const auto holding = state_.holdings.find(command.holding);
-    const auto initiator = holding == state_.holdings.end() ? std::nullopt : std::optional(holding->second.initiator);
-    note(Journal::What::refused, "map", owner_from(caller), initiator, command.target.to_string(), reason.text);
-    reply(id, tl::unexpected(reason));
-  };
+  const auto refused = [&](const Reason& reason) { reply(id, tl::unexpected(reason)); };
   const auto held = usable_holding(caller, command.holding);
   if (!held) return refused(held.error());
   auto& holding = **held;
@@ -168,8 +156,6 @@ void Arbiter::on(Mapped& event) {
   const auto& holding = state_.holdings.at(mapping.holding);
 
   if (!event.outcome) {
-    note(Journal::What::refused, "map", mapping.owner, holding.initiator, mapping.target ? mapping.target->to_string() : "memory",
-         event.outcome.error().text);
     reply(request, tl::unexpected(event.outcome.error()));
     return forget_mapping(event.mapping);
   }
@@ -201,7 +187,8 @@ void Arbiter::on(Unmapped& event) {
   if (found == state_.mappings.end()) return;
   auto& holding = state_.holdings.at(found->second.holding);
   if (!event.outcome) {
-    // A mapping that cannot be taken back alone goes with its whole address space; who waits is answered then.
+    // A mapping that cannot be taken back alone goes with its whole address space; who waits is answered then. Until then it
+    // and its range are accounted for, as they are mapped. Should that fail too, the daemon gives up (CloseHolding).
     note(Journal::What::revoked, name_of(event.mapping), found->second.owner, holding.initiator, "", event.outcome.error().text);
     return end_holding(holding);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// How grants end: released, revoked in two phases, with their lease, with their device, with the daemon.
+// How grants end: released, revoked in two phases, with their lease, with the daemon.
 #include <fmt/format.h>
 
 #include "arbiter/arbiter.h"
@@ -102,22 +102,6 @@ void Arbiter::on(const LeaseEnded& event) {
     return;
   }
   end_grant(event.grant);
-}
-
-void Arbiter::on(const MachineChanged& event) {
-  machine_ = event.machine;
-  std::vector<Address> gone;
-  for (const auto& [address, device] : devices_)
-    if (machine_->find(address) == nullptr) gone.push_back(address);
-  for (const auto& address : gone) drop_targets_of(address, RevokeReason::device_gone);
-  for (auto& [id, holding] : state_.holdings) {
-    if (const auto* initiator = machine_->find(holding.initiator); initiator != nullptr)
-      holding.space.forbid(forbidden_iovas(*machine_, *initiator));
-    else
-      revoke(id, RevokeReason::device_gone, std::chrono::milliseconds{0});
-  }
-  // An offer is for this device, not for whatever comes into its slot.
-  std::erase_if(state_.offers, [&](const auto& offer) { return machine_->find(offer.first) == nullptr; });
 }
 
 void Arbiter::on(const StopRequested&) {

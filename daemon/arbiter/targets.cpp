@@ -61,8 +61,7 @@ void Arbiter::on(RequestId id, const Caller& caller, Enable& command) {
   if (state_.offers.contains(name->device))
     return reply(
         id, refuse(ErrorCode::busy, name->device.to_string() + " is offered as an initiator: a function is one or the other"));
-  if (changing_driver_.contains(name->device))
-    return reply(id, refuse(ErrorCode::busy, name->device.to_string() + " is changing its driver right now"));
+  if (const auto quiet = no_driver_change_in_group(function); !quiet) return reply(id, error_of(quiet));
   if (function.driver != "vfio-pci")
     return reply(id, refuse(ErrorCode::blocked,
                             fmt::format("{} is bound to {}, not to vfio-pci: p2p-client bind {} [target-not-on-vfio-pci]",
@@ -72,7 +71,7 @@ void Arbiter::on(RequestId id, const Caller& caller, Enable& command) {
     return reply(id, refuse(ErrorCode::blocked, name->device.to_string() + " is in no IOMMU group [no-iommu-group]"));
 
   const auto device = devices_.find(name->device);
-  if (device != devices_.end() && device->second.phase == TargetDevice::Phase::closing)
+  if (device != devices_.end() && (device->second.phase == TargetDevice::Phase::closing || device->second.is_unwanted))
     return reply(id, refuse(ErrorCode::busy, name->device.to_string() + " is being closed right now"));
   if (device == devices_.end()) {
     if (const auto held = group_blocker(function, nullptr))
@@ -99,6 +98,9 @@ void Arbiter::on(TargetOpened& event) {
   const auto device = devices_.find(event.device);
   if (device == devices_.end()) return;
   device->second.phase = TargetDevice::Phase::open;
+  const bool is_open = event.outcome.has_value();
+  if (is_open && device->second.is_unwanted)
+    event.outcome = refuse(ErrorCode::gone, event.device.to_string() + " went, or was taken back, while it was being opened");
 
   std::erase_if(enabling_, [&](const auto& waiting) {
     const auto& [name, enabling] = waiting;
@@ -111,16 +113,13 @@ void Arbiter::on(TargetOpened& event) {
       reply(enabling.request, ReplyValue{});
     } else {
       state_.targets.erase(name);
-      note(Journal::What::refused, "enable", enabling.owner, {}, text, event.outcome.error().text);
       reply(enabling.request, tl::unexpected(event.outcome.error()));
     }
     return true;
   });
-  if (!event.outcome) devices_.erase(device);
+  if (!is_open) devices_.erase(device);
   announce(event.device, Announce::What::changed);
-  // Stopping, or gone, while the kernel was opening.
-  if (event.outcome && (state_.stopping || machine_->find(event.device) == nullptr))
-    drop_targets_of(event.device, RevokeReason::stopping);
+  if (is_open) close_device_if_unused(event.device);
 }
 
 void Arbiter::on(RequestId id, const Caller& caller, Disable& command) {
@@ -183,9 +182,14 @@ void Arbiter::on(const TargetClosed& event) {
 }
 
 void Arbiter::drop_targets_of(const Address& device, RevokeReason reason) {
+  const auto found = devices_.find(device);
+  if (found == devices_.end()) return;
+  found->second.is_unwanted = true;
+  // Who asked for it is answered, and it is closed, when the kernel is done with the opening.
+  if (found->second.phase == TargetDevice::Phase::opening) return;
   std::vector<TargetName> names;
   for (auto& [name, target] : state_.targets) {
-    if (name.device != device || target.phase == Target::Phase::opening) continue;
+    if (name.device != device) continue;
     target.phase = Target::Phase::disabling;
     names.push_back(name);
   }
@@ -194,6 +198,16 @@ void Arbiter::drop_targets_of(const Address& device, RevokeReason reason) {
     finish_disable(name);
   }
 }
+
+void Arbiter::lose_targets_of(const Address& device, RevokeReason reason) {
+  for (const auto& [name, target] : state_.targets)
+    if (name.device == device && target.phase == Target::Phase::enabled)
+      note(Journal::What::disabled, name.to_string(), {}, {}, name.to_string(), to_string(reason));
+  drop_targets_of(device, reason);
+}
+
+// The kernel keeps asking until the function is closed: what was done the first time is not done again.
+void Arbiter::on(const DeviceWanted& event) { lose_targets_of(event.device, RevokeReason::device_wanted); }
 
 std::vector<MappingId> Arbiter::mappings_of(const TargetName& name) const {
   std::vector<MappingId> users;

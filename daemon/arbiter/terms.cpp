@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "topology/topology.h"
+
 namespace p2pd {
 
 Outcome<TargetName> resolved(const Machine& machine, const TargetName& name) {
@@ -37,6 +39,24 @@ bool holds_msix(const Function& function, const TargetName& name) {
   };
   return (msix.table_bar == name.bar && span_of(name).overlaps(pages(msix.table_offset, msix.table_length))) ||
          (msix.pba_bar == name.bar && span_of(name).overlaps(pages(msix.pba_offset, msix.pba_length)));
+}
+
+std::optional<Range<Iova>> bus_range(const Machine& machine, const TargetName& name) {
+  const auto* bar = machine.find(name.device)->find_bar(name.bar);
+  if (bar == nullptr || !bar->bus_address) return std::nullopt;
+  return make_range(Iova{bar->bus_address->value + name.offset.value}, name.length);
+}
+
+bool is_driven(const Function& function) {
+  return !function.is_bridge() && !function.driver.empty() && function.driver != "vfio-pci";
+}
+
+std::vector<std::string> driven_in_reach(const Machine& machine, const Function& initiator) {
+  std::vector<std::string> names;
+  for (const auto& address : reach_set(machine, initiator).functions)
+    if (const auto* function = machine.find(address); function != nullptr && is_driven(*function))
+      names.push_back(fmt::format("{} with driver {}", address.to_string(), function->driver));
+  return names;
 }
 
 Outcome<const Target*> enabled_target(const State& state, const Machine& machine, const TargetName& name) {

@@ -20,6 +20,16 @@ namespace p2pd {
 // The enabled target in which `name` lies; NotEnabled when there is none.
 [[nodiscard]] Outcome<const Target*> enabled_target(const State& state, const Machine& machine, const TargetName& name);
 
+// Where the bytes of a resolved name are on the bus; nothing when that is not known.
+[[nodiscard]] std::optional<Range<Iova>> bus_range(const Machine& machine, const TargetName& name);
+
+// A driver of the kernel works on it. Ports do not count: their BARs are configuration of the fabric, and the kernel's own
+// group viability leaves them out too (driver_managed_dma).
+[[nodiscard]] bool is_driven(const Function& function);
+
+// What of that kind the initiator reaches without passing the IOMMU.
+[[nodiscard]] std::vector<std::string> driven_in_reach(const Machine& machine, const Function& initiator);
+
 // The bytes of the BAR that a resolved name means.
 [[nodiscard]] inline Range<Iova> span_of(const TargetName& name) { return {Iova{name.offset.value}, name.length}; }
 

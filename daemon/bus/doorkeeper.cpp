@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "bus/doorkeeper.h"
 
-#include <algorithm>
+#include <chrono>
 #include <ctime>
 #include <string_view>
 #include <utility>
@@ -13,17 +13,23 @@ namespace p2pd {
 
 namespace {
 
-constexpr std::size_t most_accounts = 1024;
-constexpr std::uint64_t bytes_per_object = 2048;  // measured: 1.9 KiB for an endpoint with six BARs
+constexpr std::int64_t bytes_per_object = 2048;  // measured: 1.9 KiB for an endpoint with six BARs
 // dbus-daemon throws off the bus who sends more than 32 MiB in one message.
-constexpr std::uint64_t largest_reply = std::uint64_t{30} << 20;
+constexpr std::int64_t largest_reply = std::int64_t{30} << 20;
 
-ReplyBudget::Time now() {
+// Two seconds of work at once, then a quarter of the time. A refusal costs some 10 us itself: calls that cost little more
+// than it are not counted.
+constexpr std::int64_t work_at_once = 2'000'000;
+constexpr std::int64_t work_per_second = 250'000;
+constexpr std::int64_t small_work = 100;
+
+Budget::Time read(clockid_t clock) {
   timespec time{};
-  (void)clock_gettime(CLOCK_MONOTONIC, &time);
-  return std::chrono::duration_cast<ReplyBudget::Time>(std::chrono::seconds{time.tv_sec} +
-                                                       std::chrono::nanoseconds{time.tv_nsec});
+  (void)clock_gettime(clock, &time);
+  return std::chrono::duration_cast<Budget::Time>(std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec});
 }
+
+Budget::Time now() { return read(CLOCK_MONOTONIC); }
 
 // Leaves the message where it ends; the caller rewinds.
 bool has_too_many_options(sd_bus_message* message) {
@@ -53,46 +59,51 @@ int turn_away(sd_bus_message* call, ErrorCode code, const char* text) {
 
 }  // namespace
 
-bool ReplyBudget::spend(const std::string& sender, std::uint64_t bytes, Time now) {
-  const auto refilled = [&](const Account& account) {
-    const auto passed = static_cast<std::uint64_t>((now - account.at).count());
-    // A minute fills it in any case; more would overflow the product.
-    if (passed > 60'000'000) return burst;
-    return std::min(burst, account.left + passed * rate / 1'000'000);
-  };
-  if (accounts_.size() >= most_accounts)
-    std::erase_if(accounts_, [&](const auto& entry) { return refilled(entry.second) == burst; });
-  // More senders than this with open accounts at once: all start anew rather than take memory without end.
-  if (accounts_.size() >= most_accounts) accounts_.clear();
-  auto& account = accounts_.try_emplace(sender, Account{burst, now}).first->second;
-  account.left = refilled(account);
-  account.at = now;
-  // A full account pays for any reply: who asks once gets it.
-  if (account.left < burst && account.left < bytes) return false;
-  account.left -= std::min(account.left, bytes);
-  return true;
-}
-
-Doorkeeper::Doorkeeper(sd_bus* bus, std::function<std::uint64_t()> objects) : objects_(std::move(objects)) {
+Doorkeeper::Doorkeeper(sd_bus* bus, std::function<std::uint64_t()> objects)
+    : objects_(std::move(objects)),
+      reply_bytes_(std::int64_t{64} << 20, std::int64_t{16} << 20),
+      loop_time_(work_at_once, work_per_second) {
+  sd_event_source* source = nullptr;
+  // Never due: it is there for what comes before each turn of the loop, and sd-bus handles one message in a turn.
+  must(sd_event_add_time(sd_bus_get_event(bus), &source, CLOCK_MONOTONIC, UINT64_MAX, 0, nullptr, this), "sd_event_add_time");
+  turns_.reset(source);
+  must(sd_event_source_set_prepare(source, &Doorkeeper::on_next_turn), "sd_event_source_set_prepare");
   sd_bus_slot* slot = nullptr;
   must(sd_bus_add_filter(bus, &slot, &Doorkeeper::on_message, this), "sd_bus_add_filter");
   filter_.reset(slot);
 }
 
+void Doorkeeper::charge() {
+  if (sender_.empty()) return;
+  const auto work = (read(CLOCK_THREAD_CPUTIME_ID) - begin_).count();
+  if (work > small_work) loop_time_.charge(sender_, work, now());
+  sender_.clear();
+}
+
+int Doorkeeper::on_next_turn(sd_event_source* /*source*/, void* userdata) {
+  guard_callback("account of a client", [&] { static_cast<Doorkeeper*>(userdata)->charge(); });
+  return 0;
+}
+
 int Doorkeeper::look_at(sd_bus_message* message) {
   std::uint8_t type = 0;
   must(sd_bus_message_get_type(message, &type), "sd_bus_message_get_type");
-  if (type != SD_BUS_MESSAGE_METHOD_CALL) return 0;
+  const char* sender = sd_bus_message_get_sender(message);
+  if (type != SD_BUS_MESSAGE_METHOD_CALL || sender == nullptr) return 0;
+  if (loop_time_.owes(sender, now()))
+    return turn_away(message, ErrorCode::quota_exceeded,
+                     "this connection has asked for more work than its share: wait a few seconds, and ask for less");
+  sender_ = sender;
+  begin_ = read(CLOCK_THREAD_CPUTIME_ID);
   const bool too_many = has_too_many_options(message);
   must(sd_bus_message_rewind(message, 1), "sd_bus_message_rewind");
   if (too_many) return turn_away(message, ErrorCode::invalid_argument, "no method takes that many options");
   const char* member = sd_bus_message_get_member(message);
-  const char* sender = sd_bus_message_get_sender(message);
-  if (member == nullptr || sender == nullptr || std::string_view{member} != "GetManagedObjects") return 0;
-  const auto bytes = objects_() * bytes_per_object;
+  if (member == nullptr || std::string_view{member} != "GetManagedObjects") return 0;
+  const auto bytes = static_cast<std::int64_t>(objects_()) * bytes_per_object;
   if (bytes > largest_reply)
     return turn_away(message, ErrorCode::failed, "there are too many objects for one message: introspect the paths and ask each");
-  if (budget_.spend(sender, bytes, now())) return 0;
+  if (reply_bytes_.spend(sender, bytes, now())) return 0;
   return turn_away(message, ErrorCode::quota_exceeded,
                    "all objects were asked for too often: wait a few seconds, or follow the signals");
 }

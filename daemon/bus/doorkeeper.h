@@ -1,36 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Turns away, before anything is made of them, messages that cost p2pd much more than they cost their sender: options by
-// the million (each becomes an object of 1 KiB and more in sdbus-c++), and large replies over and over.
+// the million (each becomes an object of 1 KiB and more in sdbus-c++), large replies over and over, and calls of whoever has
+// used up its share of the loop's time.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 
+#include "bus/budget.h"
 #include "bus/raw.h"
 
 namespace p2pd {
-
-// How many bytes of large replies a sender may ask for: `burst` at once, `rate` per second afterwards.
-class ReplyBudget {
- public:
-  using Time = std::chrono::microseconds;
-  static constexpr std::uint64_t burst = std::uint64_t{64} << 20;
-  static constexpr std::uint64_t rate = std::uint64_t{16} << 20;
-
-  // False: not now.
-  [[nodiscard]] bool spend(const std::string& sender, std::uint64_t bytes, Time now);
-
- private:
-  struct Account {
-    std::uint64_t left = burst;
-    Time at{0};
-  };
-  std::map<std::string, Account> accounts_;
-};
 
 class Doorkeeper {
  public:
@@ -42,10 +24,17 @@ class Doorkeeper {
 
  private:
   [[nodiscard]] int look_at(sd_bus_message* message);
+  void charge();
   static int on_message(sd_bus_message* message, void* userdata, sd_bus_error* error);
+  static int on_next_turn(sd_event_source* source, void* userdata);
 
   std::function<std::uint64_t()> objects_;
-  ReplyBudget budget_;
+  Budget reply_bytes_;
+  Budget loop_time_;  // microseconds
+  // Whose call was let in during this turn of the loop, and what its thread had worked before that.
+  std::string sender_;
+  Budget::Time begin_{0};
+  SourceRef turns_;
   SlotRef filter_;
 };
 

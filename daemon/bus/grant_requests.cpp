@@ -21,7 +21,7 @@ Outcome<Ask> not_built(const char* what) {
   return refuse(ErrorCode::not_supported, std::string{what} + " is not built yet in this version");
 }
 
-Outcome<std::optional<Lease>> own_lease(std::optional<UniqueFd> socket) {
+Outcome<std::optional<Lease>> own_lease(std::optional<ForeignFd> socket) {
   if (!socket) return std::optional<Lease>{};
   auto lease = check_lease(std::move(*socket));
   if (!lease) return error_of(lease);
@@ -34,15 +34,20 @@ Outcome<HoldingId> parse_holding(const std::string& path) {
   return *id;
 }
 
-// What polkit is told of a mapping that is asked for, and whether its route needs an action of its own. The arbiter judges
-// again when the request reaches it, and looks whether that action was granted.
-void describe(Ask& ask, const Core& core, HoldingId id, const TargetName& target) {
-  ask.details["target"] = target.to_string();
+// What polkit and the journal are told of a mapping that is asked for.
+void describe_holding(Ask& ask, const Core& core, HoldingId id) {
+  const auto& holdings = core.state().holdings;
+  if (const auto holding = holdings.find(id); holding != holdings.end())
+    ask.details["initiator"] = holding->second.initiator.to_string();
+}
+
+// And whether its route needs an action of its own. The arbiter judges again when the request reaches it, and looks whether
+// that action was granted.
+void describe_route(Ask& ask, const Core& core, HoldingId id, const TargetName& target) {
   const auto& holdings = core.state().holdings;
   const auto holding = holdings.find(id);
   if (holding == holdings.end()) return;
   const auto verdict = core.check(holding->second.initiator, target, holding->second.address_bits, &holding->second);
-  ask.details["initiator"] = holding->second.initiator.to_string();
   ask.details["verdict"] = summary_of(verdict);
   if (verdict.route == Route::switched) ask.actions.push_back(Action::switch_route);
 }
@@ -63,7 +68,7 @@ Outcome<Ask> ask_acquire(sd_bus_message* call) {
   return Ask{Command{Acquire{*initiator, std::move(*lease), address_bits}}, {{"initiator", initiator->to_string()}}, {}, {}};
 }
 
-Outcome<Ask> ask_map_memory(sd_bus_message* call) {
+Outcome<Ask> ask_map_memory(sd_bus_message* call, const Core& core) {
   Arguments arguments{call};
   const auto path = arguments.path();
   auto memfd = arguments.descriptor();
@@ -81,7 +86,10 @@ Outcome<Ask> ask_map_memory(sd_bus_message* call) {
   if (const auto memory = check_memfd(memfd.get(), offset, length, access); !memory) return error_of(memory);
   auto lease = own_lease(std::move(socket));
   if (!lease) return error_of(lease);
-  return Ask{Command{MapMemory{*holding, std::move(memfd), offset, length, access, std::move(*lease)}}, {}, {}, {}};
+  Ask ask;
+  ask.describe = [&core, holding = *holding](Ask& described) { describe_holding(described, core, holding); };
+  ask.what = Command{MapMemory{*holding, std::move(memfd), offset, length, access, std::move(*lease)}};
+  return ask;
 }
 
 Outcome<Ask> ask_map(sd_bus_message* call, const Core& core) {
@@ -112,7 +120,11 @@ Outcome<Ask> ask_map(sd_bus_message* call, const Core& core) {
   if (!lease) return error_of(lease);
 
   Ask ask;
-  describe(ask, core, *holding, *target);
+  ask.details["target"] = target->to_string();
+  ask.describe = [&core, holding = *holding, target = *target](Ask& described) {
+    describe_holding(described, core, holding);
+    describe_route(described, core, holding, target);
+  };
   MapTarget command{*holding, *target, access, std::nullopt, std::move(backend).value_or(""), std::move(*lease)};
   if (cookie) command.cookie = Iova{*cookie};
   ask.what = Command{std::move(command)};

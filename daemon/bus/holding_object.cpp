@@ -63,8 +63,12 @@ class HoldingObject final : public GrantObject, public sdbus::AdaptorInterfaces<
   std::string OwnerUnit() override {
     return guard("OwnerUnit", [&] { return may_see_owner() ? valid_utf8(record().owner.unit) : std::string{}; });
   }
-  std::uint64_t SinceUsec() override { return static_cast<std::uint64_t>(record().since.count()); }
-  std::uint32_t AddressBits() override { return record().address_bits; }
+  std::uint64_t SinceUsec() override {
+    return guard("SinceUsec", [&] { return static_cast<std::uint64_t>(record().since.count()); });
+  }
+  std::uint32_t AddressBits() override {
+    return guard("AddressBits", [&] { return record().address_bits; });
+  }
   std::vector<sdbus::ObjectPath> Mappings() override {
     return guard("Mappings", [&] {
       std::vector<sdbus::ObjectPath> paths;

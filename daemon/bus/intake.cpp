@@ -3,11 +3,15 @@
 
 #include <spdlog/spdlog.h>
 
+#include <chrono>
+#include <cstring>
 #include <optional>
 #include <utility>
 
 #include "bus/errors.h"
 #include "bus/guard.h"
+#include "bus/paths.h"
+#include "bus/text.h"
 #include "effects/journal.h"
 
 namespace p2pd {
@@ -22,6 +26,17 @@ const char* method_of(sd_bus_message* call) {
   const char* member = sd_bus_message_get_member(call);
   return member == nullptr ? "" : member;
 }
+
+std::string subject_of(const std::string& interface, sd_bus_message* call, const Details& details) {
+  std::string subject = printable(method_of(call));
+  if (const auto device = details.find("device"); device != details.end())
+    subject += " " + device->second;
+  else if (interface == holding_interface || interface == mapping_interface)
+    subject += std::string{" "} + (sd_bus_message_get_path(call) + std::strlen(root_path) + 1);
+  return subject;
+}
+
+LineLimit::Time now() { return std::chrono::duration_cast<LineLimit::Time>(std::chrono::steady_clock::now().time_since_epoch()); }
 
 }  // namespace
 
@@ -41,18 +56,14 @@ void Intake::start(Pending& reply, const char* interface, const Parse& parse) {
   sd_bus_message* const call = reply.call();
   // The interface of the object, not of the message: a message may leave it out.
   const auto* row = find_row(interface, method_of(call));
-  if (row == nullptr) {
-    ++refused_;
-    return reply.refuse({ErrorCode::not_permitted, "nobody may call this method: p2pd has no rule for it"});
-  }
+  if (row == nullptr)
+    return refuse_message(reply, interface, {ErrorCode::not_permitted, "nobody may call this method: p2pd has no rule for it"});
   auto ask = parse(call);
-  if (!ask) {
-    ++refused_;
-    return reply.refuse(ask.error());
-  }
+  if (!ask) return refuse_message(reply, interface, ask.error());
   const RequestId id{next_id_++};
   identify(calls_, call, [this, id](Outcome<Caller> caller) { go_on(id, [&] { on_caller(id, std::move(caller)); }); });
-  errands_.emplace(id, Errand{std::move(reply), row, std::move(*ask), {}, {}});
+  auto subject = subject_of(interface, call, ask->details);
+  errands_.emplace(id, Errand{std::move(reply), std::move(subject), row, std::move(*ask), {}, {}});
 }
 
 void Intake::go_on(RequestId id, const std::function<void()>& step) {
@@ -71,6 +82,7 @@ void Intake::on_caller(RequestId id, Outcome<Caller> caller) {
   if (!errand.place)
     return refuse(id, {ErrorCode::quota_exceeded, "this user has " + std::to_string(core_.requests_per_uid()) +
                                                       " requests in flight, which is the limit: wait for one to be answered"});
+  if (errand.ask.describe) errand.ask.describe(errand.ask);
   const auto& row = *errand.row;
   if (errand.caller.euid == 0) {
     errand.caller.granted = all_actions;
@@ -109,30 +121,50 @@ void Intake::submit(RequestId id) {
 }
 
 void Intake::answer(const Reply& reply) {
+  if (!reply.outcome) return refuse(reply.request, reply.outcome.error());
   auto node = errands_.extract(reply.request);
   if (node.empty()) return spdlog::error("request {} was answered twice, or never asked", reply.request.value);
-  if (!reply.outcome) ++refused_;
   node.mapped().reply.answer(reply.outcome);
 }
 
 void Intake::refuse(RequestId id, const Reason& reason) {
   auto node = errands_.extract(id);
-  if (node.empty()) return;
+  if (node.empty()) return spdlog::error("request {} was answered twice, or never asked", id.value);
   ++refused_;
-  auto& errand = node.mapped();
+  write_line(node.mapped(), reason);
+  node.mapped().reply.refuse(reason);
+}
+
+void Intake::refuse_message(Pending& reply, const char* interface, const Reason& reason) {
+  ++refused_;
+  const char* sender = sd_bus_message_get_sender(reply.call());
+  const std::string name = sender == nullptr ? "" : sender;
+  write_line(name, {.what = Journal::What::refused,
+                    .subject = subject_of(interface, reply.call(), {}),
+                    .uid = Caller{}.euid,
+                    .text = "asked by " + name + ": " + reason.text});
+  reply.refuse(reason);
+}
+
+void Intake::write_line(const Errand& errand, const Reason& reason) {
   const auto detail = [&](const char* name) {
     const auto found = errand.ask.details.find(name);
     return found == errand.ask.details.end() ? std::string{} : found->second;
   };
-  write_journal({.what = Journal::What::refused,
-                 .subject = std::string{errand.row->method},
-                 .initiator = detail("initiator"),
-                 .target = detail("target"),
-                 .uid = errand.caller.euid,
-                 .pid = errand.caller.pid,
-                 .unit = errand.caller.unit,
-                 .text = reason.text});
-  errand.reply.refuse(reason);
+  write_line(errand.caller.sender, {.what = Journal::What::refused,
+                                    .subject = errand.subject,
+                                    .initiator = detail("initiator"),
+                                    .target = detail("target"),
+                                    .uid = errand.caller.euid,
+                                    .pid = errand.caller.pid,
+                                    .unit = errand.caller.unit,
+                                    .text = reason.text});
+}
+
+void Intake::write_line(const std::string& sender, const Journal& line) {
+  const auto turn = lines_.next(sender, now());
+  if (turn.left_out != 0) spdlog::warn("{} refusals before this one are not in the journal: too many in a minute", turn.left_out);
+  if (turn.write) write_journal(line);
 }
 
 std::unique_ptr<Intake::Place> Intake::take_place(uid_t uid) {

@@ -18,6 +18,7 @@
 #include "bus/authority.h"
 #include "bus/authority_table.h"
 #include "bus/caller.h"
+#include "bus/line_limit.h"
 #include "bus/pending.h"
 #include "bus/service.h"
 
@@ -31,6 +32,8 @@ struct Ask {
   Details details;
   // In addition to the method's own.
   std::vector<Action> actions;
+  // Adds details and actions: runs when the user has a place in the queue, before polkit is asked.
+  std::function<void(Ask&)> describe;
   // What costs more than looking at the message: runs after authority was given, before the arbiter gets the command.
   std::function<Outcome<void>(Command&)> complete;
 };
@@ -74,6 +77,7 @@ class Intake {
   // One request on its way. Callbacks know it by number only: it may be gone when they run.
   struct Errand {
     Pending reply;
+    std::string subject;  // "Acquire", "Release holding/7", "Bind 0000:03:00.0"
     const Row* row = nullptr;
     Ask ask;
     Caller caller;
@@ -86,6 +90,10 @@ class Intake {
   void on_authority(RequestId id, const std::vector<Action>& asked, Outcome<void> outcome);
   void submit(RequestId id);
   void refuse(RequestId id, const Reason& reason);
+  // Before anything is known of the request but its sender.
+  void refuse_message(Pending& reply, const char* interface, const Reason& reason);
+  void write_line(const Errand& errand, const Reason& reason);
+  void write_line(const std::string& sender, const Journal& line);
   [[nodiscard]] std::unique_ptr<Place> take_place(uid_t uid);
 
   Calls& calls_;
@@ -96,6 +104,7 @@ class Intake {
   std::map<RequestId, Errand> errands_;  // after places_: errands give their places back when they go
   std::uint64_t total_ = 0;
   std::uint64_t refused_ = 0;
+  LineLimit lines_;
 };
 
 }  // namespace p2pd

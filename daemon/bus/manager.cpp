@@ -2,6 +2,8 @@
 #include "bus/manager.h"
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -50,6 +52,7 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
   ~Object() { unregisterAdaptor(); }
 
   void next_generation() {
+    probed_.reset();
     ++generation_;
     announcer_.changed(root_path, manager_interface, {"Generation"});
   }
@@ -120,7 +123,7 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
   }
   void MapMemory(sdbus::Result<sdbus::ObjectPath, std::uint64_t>&&, sdbus::ObjectPath, sdbus::UnixFd, std::uint64_t,
                  std::uint64_t, Variants) override {
-    intake_.take(manager_interface, [](sd_bus_message* call) { return ask_map_memory(call); });
+    intake_.take(manager_interface, [this](sd_bus_message* call) { return ask_map_memory(call, core_); });
   }
   void Map(sdbus::Result<sdbus::ObjectPath, std::uint64_t, std::uint64_t>&&, sdbus::ObjectPath, std::string, Variants) override {
     intake_.take(manager_interface, [this](sd_bus_message* call) { return ask_map(call, core_); });
@@ -142,9 +145,15 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
 
   // ---- properties
 
-  std::string Version() override { return P2PD_VERSION; }
-  std::uint32_t ApiVersion() override { return api_version; }
-  Texts Features() override { return {"check", "enable", "offer", "bind", "acquire", "map-memory", "map"}; }
+  std::string Version() override {
+    return guard("Version", [] { return std::string{P2PD_VERSION}; });
+  }
+  std::uint32_t ApiVersion() override {
+    return guard("ApiVersion", [] { return api_version; });
+  }
+  Texts Features() override {
+    return guard("Features", [] { return Texts{"check", "enable", "offer", "bind", "acquire", "map-memory", "map"}; });
+  }
   Texts Backends() override {
     return guard("Backends", [&] { return probe() ? Texts{core_.backend} : Texts{}; });
   }
@@ -155,7 +164,7 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
         problems.push_back(valid_utf8(blocker.observed + " (" + blocker.where + ", " + blocker.code +
                                       "); needed: " + blocker.needed + (blocker.remedy.empty() ? "" : ": " + blocker.remedy)));
       // What the back end says is news only where the machine looks well.
-      if (const auto probed = probe(); !probed && problems.empty()) problems.push_back(error_text(probed.error()));
+      if (const auto& probed = probe(); !probed && problems.empty()) problems.push_back(error_text(probed.error()));
       return problems;
     });
   }
@@ -171,11 +180,22 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
       return kernel_name(std::min(parse_kernel_release(host.kernel_release).value_or(newest), newest));
     });
   }
-  std::uint64_t Generation() override { return generation_; }
+  std::uint64_t Generation() override {
+    return guard("Generation", [&] { return generation_; });
+  }
 
   // ---- helpers
 
-  [[nodiscard]] Outcome<void> probe() const { return core_.probe_backend ? core_.probe_backend() : Outcome<void>{}; }
+  // Opens device files: once for many readers. Short, because what the back end misses (a module) may come without a sign.
+  const Outcome<void>& probe() {
+    constexpr std::chrono::seconds fresh{1};
+    const auto now = std::chrono::steady_clock::now();
+    if (!probed_ || now - probed_at_ > fresh) {
+      probed_ = core_.probe_backend();
+      probed_at_ = now;
+    }
+    return *probed_;
+  }
 
   // The message that is being dispatched, behind its first arguments.
   [[nodiscard]] Arguments read_arguments(const char* to_skip) const {
@@ -193,6 +213,8 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
   Intake& intake_;
   const Core& core_;
   std::uint64_t generation_ = 1;
+  std::optional<Outcome<void>> probed_;
+  std::chrono::steady_clock::time_point probed_at_;
 };
 
 Manager::Manager(Connection& connection, Announcer& announcer, Intake& intake, const Core& core)

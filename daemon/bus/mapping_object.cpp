@@ -48,8 +48,12 @@ class MappingObject final : public GrantObject, public sdbus::AdaptorInterfaces<
   std::string Target() override {
     return guard("Target", [&] { return record().target ? record().target->to_string() : std::string{}; });
   }
-  std::uint64_t Cookie() override { return record().iova.begin.value; }
-  std::uint64_t Length() override { return record().iova.length.value; }
+  std::uint64_t Cookie() override {
+    return guard("Cookie", [&] { return record().iova.begin.value; });
+  }
+  std::uint64_t Length() override {
+    return guard("Length", [&] { return record().iova.length.value; });
+  }
   std::string Access() override {
     return guard("Access", [&] { return to_string(record().access); });
   }
@@ -59,7 +63,9 @@ class MappingObject final : public GrantObject, public sdbus::AdaptorInterfaces<
   std::string State() override {
     return guard("State", [&] { return to_string(record().phase); });
   }
-  bool OwnLease() override { return record().has_own_lease; }
+  bool OwnLease() override {
+    return guard("OwnLease", [&] { return record().has_own_lease; });
+  }
 
   // Between the end of the mapping and that of its object: one getter that fails would fail all of GetManagedObjects.
   [[nodiscard]] const Mapping& record() const {

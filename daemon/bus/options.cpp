@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "bus/errors.h"
+#include "bus/fd_gate.h"
 #include "bus/text.h"
 
 namespace p2pd {
@@ -14,12 +15,6 @@ namespace p2pd {
 namespace {
 
 constexpr std::uint32_t longest_grace_ms = 600'000;
-
-UniqueFd copy_of(int fd) {
-  auto copy = UniqueFd::duplicate(fd);
-  if (!copy) throw std::system_error(errno, std::generic_category(), "F_DUPFD_CLOEXEC of a client's descriptor");
-  return copy;
-}
 
 std::vector<std::string> texts_of(sd_bus_message* message) {
   std::vector<std::string> result;
@@ -110,10 +105,12 @@ std::uint64_t Arguments::large_number() {
   return number;
 }
 
-UniqueFd Arguments::descriptor() {
-  int borrowed = -1;
-  must(sd_bus_message_read_basic(message_, 'h', &borrowed), "read descriptor");
-  return copy_of(borrowed);
+ForeignFd Arguments::descriptor() {
+  int token = -1;
+  must(sd_bus_message_read_basic(message_, 'h', &token), "read descriptor");
+  auto file = FdGate::file_of(token);
+  if (!file) throw std::system_error(errno, std::generic_category(), "F_DUPFD_CLOEXEC of a client's descriptor");
+  return file;
 }
 
 Options::Value Arguments::value() {
@@ -169,6 +166,6 @@ template std::optional<std::uint32_t> Options::take<std::uint32_t>(const std::st
 template std::optional<std::uint64_t> Options::take<std::uint64_t>(const std::string&, const char*);
 template std::optional<std::string> Options::take<std::string>(const std::string&, const char*);
 template std::optional<std::vector<std::string>> Options::take<std::vector<std::string>>(const std::string&, const char*);
-template std::optional<UniqueFd> Options::take<UniqueFd>(const std::string&, const char*);
+template std::optional<ForeignFd> Options::take<ForeignFd>(const std::string&, const char*);
 
 }  // namespace p2pd

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Arguments and options of a request, read from its raw message: descriptors arrive with CLOEXEC, and one reader serves
-// generated adaptors and the device vtable alike.
+// Arguments and options of a request, read from its raw message: only there are the client's descriptors to be had
+// (fd_gate.h), and one reader serves generated adaptors and the device vtable alike.
 #pragma once
 
 #include <systemd/sd-bus.h>
@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "model/access.h"
+#include "model/foreign_fd.h"
 #include "model/reason.h"
-#include "model/unique_fd.h"
 
 namespace p2pd {
 
@@ -34,7 +34,7 @@ class Options {
   [[nodiscard]] std::optional<std::vector<std::string>> texts(const std::string& key) {
     return take<std::vector<std::string>>(key, "as");
   }
-  [[nodiscard]] std::optional<UniqueFd> descriptor(const std::string& key) { return take<UniqueFd>(key, "h"); }
+  [[nodiscard]] std::optional<ForeignFd> descriptor(const std::string& key) { return take<ForeignFd>(key, "h"); }
 
   // The ones that several methods share.
   [[nodiscard]] std::optional<Access> access();     // access s: "r", "w", "rw"
@@ -50,7 +50,7 @@ class Options {
  private:
   friend class Arguments;
   struct OtherType {};
-  using Value = std::variant<OtherType, bool, std::uint32_t, std::uint64_t, std::string, std::vector<std::string>, UniqueFd>;
+  using Value = std::variant<OtherType, bool, std::uint32_t, std::uint64_t, std::string, std::vector<std::string>, ForeignFd>;
 
   template <class T>
   std::optional<T> take(const std::string& key, const char* type);
@@ -69,7 +69,7 @@ class Arguments {
   [[nodiscard]] std::string path();
   [[nodiscard]] std::uint32_t number();
   [[nodiscard]] std::uint64_t large_number();
-  [[nodiscard]] UniqueFd descriptor();
+  [[nodiscard]] ForeignFd descriptor();
   [[nodiscard]] Options options();
 
  private:

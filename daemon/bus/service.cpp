@@ -10,6 +10,7 @@
 #include "bus/devices.h"
 #include "bus/doorkeeper.h"
 #include "bus/errors.h"
+#include "bus/fd_gate.h"
 #include "bus/grant_objects.h"
 #include "bus/guard.h"
 #include "bus/intake.h"
@@ -36,6 +37,7 @@ const char* interface_of(const GrantId& grant) {
 struct Service::Impl {
   Impl(sd_event* loop, const std::string& bus, Core what)
       : core(std::move(what)),
+        fd_gate(loop),
         connection(loop, bus),
         calls(connection.raw()),
         intake(calls, core),
@@ -80,6 +82,7 @@ struct Service::Impl {
 
   // Destroyed from the last to the first: whatever is registered on the connection goes before it.
   Core core;
+  FdGate fd_gate;  // before the connection: nothing comes in beside it
   Connection connection;
   Calls calls;
   Intake intake;

@@ -33,9 +33,9 @@ struct Core {
   // A client named a function that is not in the picture: look once into sysfs. True when it is there now.
   std::function<bool(const Address&)> look_again;
   std::function<Outcome<void>()> reload;
-  std::function<Outcome<void>()> probe_backend;  // nothing = Backends is {backend}
-  std::string backend;                           // "vfio-type1"
-  std::function<unsigned()> requests_per_uid;    // in flight; more is QuotaExceeded
+  std::function<Outcome<void>()> probe_backend;
+  std::string backend;                         // "vfio-type1"
+  std::function<unsigned()> requests_per_uid;  // in flight; more is QuotaExceeded
 };
 
 class Service {

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <fstream>
+#include <thread>
 
 #include "model/unique_fd.h"
 
@@ -49,13 +50,17 @@ class Device {
   [[nodiscard]] Outcome<void> bind_to(const std::string& driver) const { return write_(drivers_ / driver / "bind", name_); }
   [[nodiscard]] Outcome<void> probe() const { return write_(probe_, name_); }
 
-  // A group opens only when no copy of its fds is left (group.c vfio_group_fops_open).
-  [[nodiscard]] Outcome<void> check_not_open() const {
+  // A group opens only when no copy of its fds is left (group.c vfio_group_fops_open). Any other failure says nothing about
+  // that: then the kernel decides.
+  [[nodiscard]] Outcome<void> wait_until_nobody_has_it_open(const GroupProbe& probe, std::chrono::milliseconds patience) const {
     const auto group = link_name("iommu_group");
-    const auto node = vfio_directory_ / group;
     if (group.empty()) return {};
-    if (const UniqueFd fd(::open(node.c_str(), O_RDWR | O_CLOEXEC)); !fd && errno == EBUSY)
-      return refuse(ErrorCode::busy, fmt::format("somebody has {} open, or a function of its group", name_));
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (probe(vfio_directory_ / group) == EBUSY) {
+      if (std::chrono::steady_clock::now() >= deadline)
+        return refuse(ErrorCode::busy, fmt::format("somebody has {} open, or a function of its group", name_));
+      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
     return {};
   }
 
@@ -141,17 +146,17 @@ Outcome<void> bind_to_vfio_by(const SysfsWriter& write, const DriverPaths& paths
 }
 
 Outcome<void> unbind_from_vfio_by(const SysfsWriter& write, const DriverPaths& paths, const Address& address,
-                                  const FaultInjector& fail) {
+                                  std::chrono::milliseconds patience, const GroupProbe& group) {
   const Device device(write, paths, address);
   const auto& name = device.name();
   if (!device.is_there()) return refuse(ErrorCode::not_found, "there is no function " + name);
   const auto before = device.driver();
   const auto override_before = device.driver_override();
 
-  Transaction transaction(fmt::format("unbind {} from vfio-pci", name), fail);
+  Transaction transaction(fmt::format("unbind {} from vfio-pci", name));
   if (before == vfio_driver) {
-    if (auto done = transaction.run({"check that nobody has it open", [&] { return device.check_not_open(); }, {}}); !done)
-      return done;
+    const auto wait = [&] { return device.wait_until_nobody_has_it_open(group, patience); };
+    if (auto done = transaction.run({"check that nobody has it open", wait, {}}); !done) return done;
   }
   if (override_before == vfio_driver) {
     const auto restore = [&] { complain(device.set_override(override_before)); };
@@ -172,8 +177,15 @@ Outcome<void> bind_to_vfio(const DriverPaths& paths, const Address& address, boo
   return bind_to_vfio_by(write_sysfs, paths, address, force);
 }
 
-Outcome<void> unbind_from_vfio(const DriverPaths& paths, const Address& address, [[maybe_unused]] bool force) {
-  return unbind_from_vfio_by(write_sysfs, paths, address);
+int probe_group(const fs::path& node) {
+  const UniqueFd fd(::open(node.c_str(), O_RDWR | O_CLOEXEC));
+  return fd ? 0 : errno;
+}
+
+Outcome<void> unbind_from_vfio(const DriverPaths& paths, const Address& address, bool force) {
+  // Whom it was taken from was told a moment ago, and still has to close it.
+  const std::chrono::seconds patience{force ? 2 : 0};
+  return unbind_from_vfio_by(write_sysfs, paths, address, patience);
 }
 
 }  // namespace p2pd

@@ -3,6 +3,7 @@
 // bind and unbind with the writes to sysfs given: tests play the kernel behind the files.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -19,7 +20,13 @@ using SysfsWriter = std::function<Outcome<void>(const std::filesystem::path& fil
 
 [[nodiscard]] Outcome<void> bind_to_vfio_by(const SysfsWriter& write, const DriverPaths& paths, const Address& address,
                                             bool force, const FaultInjector& fail = {});
+
+// Opens the node of a group and closes it again: 0 or the errno.
+using GroupProbe = std::function<int(const std::filesystem::path& node)>;
+[[nodiscard]] int probe_group(const std::filesystem::path& node);
+
+// `patience`: how long others may take to close the function.
 [[nodiscard]] Outcome<void> unbind_from_vfio_by(const SysfsWriter& write, const DriverPaths& paths, const Address& address,
-                                                const FaultInjector& fail = {});
+                                                std::chrono::milliseconds patience = {}, const GroupProbe& group = probe_group);
 
 }  // namespace p2pd

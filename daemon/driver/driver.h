@@ -25,8 +25,9 @@ struct DriverPaths {
 // driver_override = vfio-pci, unbind, drivers_probe, verified. On failure the old driver is back.
 [[nodiscard]] Outcome<void> bind_to_vfio(const DriverPaths& paths, const Address& address, bool force);
 
-// Clears the override and lets the kernel find the function's own driver. Busy while anybody has the function open: the
-// kernel would wait for the last close, with our worker in it; `force` does not change that.
+// Clears the override and lets the kernel find the function's own driver. Busy while anybody has the function open, forced
+// or not: the kernel would wait for the last close, with our worker in it. `force`: the function was taken from somebody,
+// who gets two seconds to close it.
 [[nodiscard]] Outcome<void> unbind_from_vfio(const DriverPaths& paths, const Address& address, bool force);
 
 }  // namespace p2pd

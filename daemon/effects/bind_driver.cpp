@@ -1,28 +1,22 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A driver that does not let its function go keeps us in the write to sysfs, perhaps for ever: away from the worker that
+// unmaps.
+#include "driver/driver.h"
 #include "effects/runner_impl.h"
 
 namespace p2pd {
 
-Outcome<void> KernelObjects::bind(const BindToVfio& effect) const {
-  return bind_to_vfio(driver_paths_, effect.device, effect.force);
+template <class Effect>
+void Runner::Impl::change_driver(const Effect& effect, Outcome<void> (*change)(const DriverPaths&, const Address&, bool)) {
+  if (!drivers) drivers = std::make_unique<Worker>(parts.loop, parts.driver_patience);
+  drivers->run(
+      [paths = parts.driver_paths, effect, change] { return change(paths, effect.device, effect.force); },
+      [this, effect](Outcome<void> outcome) { parts.post(DriverChanged{effect.request, effect.device, std::move(outcome)}); });
 }
 
-Outcome<void> KernelObjects::unbind(const UnbindFromVfio& effect) const {
-  return unbind_from_vfio(driver_paths_, effect.device, effect.force);
-}
+void Runner::run(BindToVfio effect) { impl_->change_driver(effect, bind_to_vfio); }
 
-void Runner::run(BindToVfio effect) {
-  impl_->worker.run([impl = impl_.get(), effect] { return impl->kernel.bind(effect); },
-                    [impl = impl_.get(), effect](Outcome<void> outcome) {
-                      impl->parts.post(DriverChanged{effect.request, effect.device, std::move(outcome)});
-                    });
-}
-
-void Runner::run(UnbindFromVfio effect) {
-  impl_->worker.run([impl = impl_.get(), effect] { return impl->kernel.unbind(effect); },
-                    [impl = impl_.get(), effect](Outcome<void> outcome) {
-                      impl->parts.post(DriverChanged{effect.request, effect.device, std::move(outcome)});
-                    });
-}
+void Runner::run(UnbindFromVfio effect) { impl_->change_driver(effect, unbind_from_vfio); }
 
 }  // namespace p2pd

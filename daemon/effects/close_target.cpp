@@ -18,6 +18,7 @@ void Runner::run(CloseTarget effect) {
   impl_->worker.run([impl = impl_.get(), effect] { return impl->kernel.close_target(effect); },
                     [impl = impl_.get(), device = effect.device](const Outcome<void>& outcome) {
                       if (!outcome) spdlog::error("{}", outcome.error().text);
+                      impl->wanted_targets.erase(device);
                       impl->parts.post(TargetClosed{device});
                     });
 }

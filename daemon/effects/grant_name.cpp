@@ -23,6 +23,8 @@ std::string stored_name(const GrantId& grant, char suffix) {
   return fmt::format("{}{:x}.{}", is_holding(grant) ? 'h' : 'm', number_of(grant), suffix);
 }
 
+bool is_holding_name(std::string_view stored) { return stored.starts_with('h'); }
+
 std::string stored_target_name(std::uint64_t number, char suffix) { return fmt::format("t{:x}.{}", number, suffix); }
 
 }  // namespace p2pd

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "arbiter/ids.h"
 
@@ -17,6 +18,9 @@ namespace p2pd {
 [[nodiscard]] std::string stored_name(const GrantId& grant, char suffix);
 // "t3.c": targets have no number of their own; this one counts openings.
 [[nodiscard]] std::string stored_target_name(std::uint64_t number, char suffix);
+
+// Whether it is one of a holding's.
+[[nodiscard]] bool is_holding_name(std::string_view stored);
 
 inline constexpr char container_suffix = 'c';
 inline constexpr char lease_suffix = 'l';

@@ -74,7 +74,7 @@ std::string sentence(const Journal& entry) {
   auto text = fmt::format("{} {}", word_for(entry.what), entry.subject);
   if (!entry.initiator.empty()) text += fmt::format(", initiator {}", entry.initiator);
   if (!entry.target.empty() && entry.target != entry.subject) text += fmt::format(", target {}", entry.target);
-  text += fmt::format(", uid {}", entry.uid);
+  text += entry.uid == Caller{}.euid ? ", uid not known" : fmt::format(", uid {}", entry.uid);
   if (!entry.unit.empty()) text += fmt::format(" ({})", entry.unit);
   if (!entry.text.empty()) text += ": " + entry.text;
   return text;

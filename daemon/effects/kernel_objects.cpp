@@ -6,8 +6,8 @@
 
 namespace p2pd {
 
-KernelObjects::KernelObjects(Vfio& vfio, FdStore& store, DriverPaths driver_paths, FaultInjector fail)
-    : vfio_(vfio), store_(store), driver_paths_(std::move(driver_paths)), fail_(std::move(fail)) {}
+KernelObjects::KernelObjects(Vfio& vfio, FdStore& store, FaultInjector fail)
+    : vfio_(vfio), store_(store), fail_(std::move(fail)) {}
 
 Outcome<void> KernelObjects::run_open(Transaction& transaction, const Address& address, std::uint32_t iommu_group,
                                       std::unique_ptr<OpenedFunction>& function) {

@@ -3,13 +3,13 @@
 // What is open and mapped in the kernel, and the steps that change it: one file per effect. The worker's thread only.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "arbiter/effect.h"
-#include "driver/driver.h"
 #include "mapping/transaction.h"
 #include "mapping/vfio.h"
 #include "state/fd_store.h"
@@ -18,9 +18,10 @@ namespace p2pd {
 
 class KernelObjects {
  public:
-  KernelObjects(Vfio& vfio, FdStore& store, DriverPaths driver_paths, FaultInjector fail);
+  KernelObjects(Vfio& vfio, FdStore& store, FaultInjector fail);
 
-  [[nodiscard]] Outcome<void> open_target(const OpenTarget& effect);    // open_target.cpp
+  // Gives what the kernel signals when it wants the function back; nothing where it cannot. open_target.cpp
+  [[nodiscard]] Outcome<UniqueFd> open_target(const OpenTarget& effect);
   [[nodiscard]] Outcome<void> close_target(const CloseTarget& effect);  // close_target.cpp
 
   struct Opened {
@@ -29,16 +30,14 @@ class KernelObjects {
   };
   // The fds go to the client in a message that names `grant_path`. On failure the lease is ended. open_holding.cpp
   [[nodiscard]] Outcome<Opened> open_holding(OpenHolding effect, const std::string& grant_path);
-  // Leaves the leases (they are the loop's) but takes them out of the store. close_holding.cpp
+  // Leaves the leases (they are the loop's) but takes them out of the store. On failure the holding is open as before, and
+  // what it maps is mapped. close_holding.cpp
   [[nodiscard]] Outcome<void> close_holding(const CloseHolding& effect);
 
   // Give the mapping's own lease back, if it has one; on failure it is ended. map_client_memory.cpp, map_peer.cpp
   [[nodiscard]] Outcome<std::optional<Lease>> map_client_memory(MapClientMemory effect);
   [[nodiscard]] Outcome<std::optional<Lease>> map_peer(MapPeer effect);
   [[nodiscard]] Outcome<void> unmap(const Unmap& effect);  // unmap.cpp
-
-  [[nodiscard]] Outcome<void> bind(const BindToVfio& effect) const;        // bind_driver.cpp
-  [[nodiscard]] Outcome<void> unbind(const UnbindFromVfio& effect) const;  // bind_driver.cpp
 
  private:
   struct MappedRange {
@@ -63,14 +62,21 @@ class KernelObjects {
   [[nodiscard]] Outcome<void> run_keep(Transaction& transaction, std::vector<std::string>& names, const std::string& name, int fd,
                                        bool is_lease);
   [[nodiscard]] static Outcome<void> run_check_lease(Transaction& transaction, const Lease& lease);
-  // The part that both maps have in common, from `memory` in our address space on.
-  [[nodiscard]] Outcome<void> run_map(Transaction& transaction, OpenedHolding& holding, MappingId mapping, Range<Iova> iova,
-                                      Access access, CpuMapping& memory, const std::optional<Lease>& lease);
+  // What both maps have in common. `bring` maps the memory into our own address space. map.cpp
+  struct NewMapping {
+    std::string what;  // for errors
+    MappingId mapping;
+    HoldingId holding;
+    Range<Iova> iova;
+    Access access;
+    std::optional<Lease> lease;
+  };
+  [[nodiscard]] Outcome<std::optional<Lease>> map(NewMapping wanted, const std::function<Outcome<CpuMapping>()>& bring);
+  [[nodiscard]] Outcome<void> run_map(const NewMapping& wanted, const std::function<Outcome<CpuMapping>()>& bring);
   [[nodiscard]] Outcome<OpenedHolding*> find_holding(HoldingId holding);
 
   Vfio& vfio_;
   FdStore& store_;
-  DriverPaths driver_paths_;
   FaultInjector fail_;
   std::map<Address, OpenedTarget> targets_;
   std::map<HoldingId, OpenedHolding> holdings_;

@@ -66,6 +66,37 @@ Outcome<void> check_and_shut(int socket) {
   return {};
 }
 
+// Reading is shut down, so the queue only shrinks. Stops at the first message with anything in it: a queue may hold more fds
+// than we have room for, and what stays goes when the socket is closed.
+bool takes_something_out(int socket) {
+  // An empty message looks like the end, so nothing says where that is. A queue never held more than
+  // net.unix.max_dgram_qlen messages, which systemd raises to 512.
+  constexpr unsigned most_messages = 1024;
+  for (unsigned count = 0; count < most_messages; ++count) {
+    constexpr std::size_t most_fds = 253;  // SCM_MAX_FD: the kernel itself closes what has no room here, and may block
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int) * most_fds)> control;
+    std::byte byte{};
+    iovec data{.iov_base = &byte, .iov_len = sizeof byte};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const auto size = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (size < 0) return false;
+    for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+      if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+      for (std::size_t offset = CMSG_LEN(0); offset < header->cmsg_len; offset += sizeof(int)) {
+        int fd = -1;
+        std::memcpy(&fd, reinterpret_cast<const std::byte*>(header) + offset, sizeof fd);
+        const ForeignFd hidden{UniqueFd(fd)};
+      }
+    }
+    if (size > 0 || message.msg_controllen != 0 || (message.msg_flags & MSG_CTRUNC) != 0) return true;
+  }
+  return false;
+}
+
 std::string event_text(const char* event, const std::string& grant_path, const Tell* notice) {
   nlohmann::json object{{"event", event}, {"grant", grant_path}};
   if (notice != nullptr) object["reason"] = to_string(notice->reason);
@@ -96,28 +127,22 @@ ssize_t send_message(int socket, std::string text, const std::vector<int>& fds) 
 
 }  // namespace
 
-Outcome<Lease> check_lease(UniqueFd socket, const std::function<void(UniqueFd)>& dispose) {
-  if (auto checked = check_and_shut(socket.get()); !checked) {
-    if (dispose) dispose(std::move(socket));
-    return tl::unexpected(checked.error());
-  }
+Outcome<Lease> check_lease(ForeignFd socket) {
+  if (auto checked = check_and_shut(socket.get()); !checked) return tl::unexpected(checked.error());
   return Lease{std::move(socket)};
 }
 
 Outcome<void> refuse_hidden_fds(int socket) {
-  // Reading is shut down, so the queue only shrinks; it never held more than net.unix.max_dgram_qlen messages, which
-  // systemd raises to 512. An empty message looks like the end, so what recvmmsg() returns does not say where that is.
-  constexpr unsigned most_messages = 1024;
-  std::byte byte{};
-  iovec data{.iov_base = &byte, .iov_len = sizeof byte};
-  mmsghdr empty{};
-  empty.msg_hdr.msg_iov = &data;
-  empty.msg_hdr.msg_iovlen = 1;
-  std::vector<mmsghdr> messages(most_messages, empty);
-  ::recvmmsg(socket, messages.data(), most_messages, MSG_DONTWAIT, nullptr);
-  for (const auto& message : messages)
-    if (message.msg_len != 0 || (message.msg_hdr.msg_flags & MSG_CTRUNC) != 0) return refused("had messages hidden in it");
+  if (takes_something_out(socket)) return refused("had messages hidden in it");
   return {};
+}
+
+bool is_empty_socket(int file) {
+  if (socket_option(file, SO_DOMAIN) != AF_UNIX || socket_option(file, SO_TYPE) != SOCK_SEQPACKET) return false;
+  // Connections that nobody accepted have queues of their own.
+  if (socket_option(file, SO_ACCEPTCONN) != 0) return false;
+  ::shutdown(file, SHUT_RD);
+  return !takes_something_out(file);
 }
 
 void end_lease(int socket) { ::shutdown(socket, SHUT_RDWR); }

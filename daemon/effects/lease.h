@@ -3,27 +3,28 @@
 // The socket by which a client holds a grant (design §7): checked when it comes, spoken over, ended.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "arbiter/command.h"
 #include "arbiter/effect.h"
 #include "effects/memfd.h"
+#include "model/foreign_fd.h"
 #include "model/reason.h"
-#include "model/unique_fd.h"
 
 namespace p2pd {
 
 // Takes a socket that a client passed as the lease of a grant: a connected AF_UNIX SOCK_SEQPACKET socket with nothing queued in
 // it, whose reading end is shut down here. Without that a client could send the lease's other end through the lease itself
-// and make it immortal. One that is refused goes to `dispose` (closing a foreign file can block for ever), else it is
-// closed here.
-[[nodiscard]] Outcome<Lease> check_lease(UniqueFd socket, const std::function<void(UniqueFd)>& dispose = {});
+// and make it immortal.
+[[nodiscard]] Outcome<Lease> check_lease(ForeignFd socket);
 
 // The last word on what is queued in it, by taking it out: what check_lease() can only look at, a client can hide from the
-// look by moving SO_PEEK_OFF at the right moment. May block in the close of what was hidden: worker only.
+// look by moving SO_PEEK_OFF at the right moment.
 [[nodiscard]] Outcome<void> refuse_hidden_fds(int socket);
+
+// Of any file of a client: shuts reading down when it is a socket of the kind that leases are. True: one with nothing in it.
+[[nodiscard]] bool is_empty_socket(int file);
 
 // For every copy there is: closing alone ends nothing while the fd store has one.
 void end_lease(int socket);

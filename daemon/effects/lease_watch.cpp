@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "effects/lease_watch.h"
 
+#include "effects/give_up.h"
 #include "effects/lease.h"
 
 namespace p2pd {
@@ -13,12 +14,12 @@ LeaseWatch::LeaseWatch(sd_event* loop, Lease lease, std::function<void()> on_end
   must_work(sd_event_add_io(
                 loop, &source, lease_.socket.get(), hangup_only,
                 [](sd_event_source*, int, std::uint32_t, void* self) noexcept {
-                  auto* watch = static_cast<LeaseWatch*>(self);
-                  // Once: the condition lasts, and the grant takes its time to go. The watch may go in the call.
-                  watch->be_quiet();
-                  const auto ended = std::move(watch->on_ended_);
-                  ended();
-                  return 0;
+                  return or_give_up("end of a lease", [watch = static_cast<LeaseWatch*>(self)] {
+                    // Once: the condition lasts, and the grant takes its time to go. The watch may go in the call.
+                    watch->be_quiet();
+                    const auto ended = std::move(watch->on_ended_);
+                    ended();
+                  });
                 },
                 this),
             "sd_event_add_io");

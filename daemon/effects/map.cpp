@@ -7,19 +7,40 @@
 
 namespace p2pd {
 
-Outcome<void> KernelObjects::run_map(Transaction& transaction, OpenedHolding& holding, MappingId mapping, Range<Iova> iova,
-                                     Access access, CpuMapping& memory, const std::optional<Lease>& lease) {
-  if (lease) {
+Outcome<void> KernelObjects::run_map(const NewMapping& wanted, const std::function<Outcome<CpuMapping>()>& bring) {
+  CpuMapping memory;  // before the transaction, whose undo uses it
+  Transaction transaction(wanted.what, fail_);
+  if (wanted.lease)
+    if (auto done = run_check_lease(transaction, *wanted.lease); !done) return done;
+  const auto holding = find_holding(wanted.holding);
+  if (!holding) return error_of(holding);
+
+  const auto map_here = [&]() -> Outcome<void> {
+    auto brought = bring();
+    if (!brought) return error_of(brought);
+    memory = std::move(*brought);
+    return {};
+  };
+  if (auto done = transaction.run({"mmap", map_here, [&] { memory = {}; }}); !done) return done;
+  if (wanted.lease) {
     // Out of the holding's names: it goes with the mapping.
     std::vector<std::string> name;
-    if (auto done = run_keep(transaction, name, stored_name(mapping, lease_suffix), lease->socket.get(), true); !done)
-      return done;
+    const auto lease = wanted.lease->socket.get();
+    if (auto done = run_keep(transaction, name, stored_name(wanted.mapping, lease_suffix), lease, true); !done) return done;
   }
-  const auto map = [&] { return holding.function->map(iova, memory.data(), access); };
-  if (auto done = transaction.run({"map", map, {}}); !done) return done;
+  const auto map_there = [&] { return (*holding)->function->map(wanted.iova, memory.data(), wanted.access); };
+  if (auto done = transaction.run({"map", map_there, {}}); !done) return done;
   transaction.keep();
-  holding.mappings.emplace(mapping, MappedRange{std::move(memory), lease.has_value()});
+  (*holding)->mappings.emplace(wanted.mapping, MappedRange{std::move(memory), wanted.lease.has_value()});
   return {};
+}
+
+Outcome<std::optional<Lease>> KernelObjects::map(NewMapping wanted, const std::function<Outcome<CpuMapping>()>& bring) {
+  if (auto done = run_map(wanted, bring); !done) {
+    if (wanted.lease) end_lease(wanted.lease->socket.get());
+    return error_of(done);
+  }
+  return std::move(wanted.lease);
 }
 
 void Runner::Impl::mapped(MappingId mapping, HoldingId holding, Outcome<std::optional<Lease>> outcome) {

@@ -9,15 +9,6 @@ Runner::Runner(Parts parts) : impl_(std::make_unique<Impl>(std::move(parts))) {}
 
 Runner::~Runner() = default;
 
-void Runner::dispose(UniqueFd file) {
-  if (!impl_->disposer) impl_->disposer = std::make_unique<Worker>(impl_->parts.loop);
-  auto close = [file = std::move(file)]() mutable -> Outcome<void> {
-    file.reset();
-    return {};
-  };
-  impl_->disposer->run(std::move(close), [](const Outcome<void>&) {});
-}
-
 void Runner::Impl::watch(GrantId grant, HoldingId holding, Lease lease) {
   auto post_end = [this, grant] { parts.post(LeaseEnded{grant}); };
   leases.insert_or_assign(grant, HeldLease{holding, std::make_unique<LeaseWatch>(parts.loop, std::move(lease), post_end)});

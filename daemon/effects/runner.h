@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Runs the arbiter's effects that touch kernel, leases and clock; each comes back as an event through `post`.
-// Kernel effects run on one worker thread in the order given; leases are watched on the loop's thread.
+// Kernel effects run on one worker thread in the order given, changes of drivers on another; leases are watched on the
+// loop's thread.
 #pragma once
 
 #include <systemd/sd-event.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,6 +28,9 @@ class Runner {
     Vfio* vfio = nullptr;      // used by the worker only
     FdStore* store = nullptr;  // used by the worker only
     DriverPaths driver_paths;
+    // How long the end waits for a driver that takes or lets go of its function: cut off in the middle, a change leaves a
+    // function without a driver.
+    std::chrono::milliseconds driver_patience{std::chrono::seconds{10}};
     std::function<void(Event)> post;                     // called on the loop's thread only
     std::function<std::string(const GrantId&)> path_of;  // object path, for notices over the lease
     FaultInjector fail;                                  // tests only: makes a step fail by its name
@@ -33,7 +38,8 @@ class Runner {
   explicit Runner(Parts parts);
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
-  // Joins the worker. Everything must have been closed by effects before (or the process is about to end).
+  // Joins the workers, but for a driver that hangs. Everything must have been closed by effects before (or the process is about
+  // to end).
   ~Runner();
 
   void run(OpenTarget effect);
@@ -47,9 +53,6 @@ class Runner {
   void run(UnbindFromVfio effect);
   void run(const Tell& effect);
   void run(const StartDeadline& effect);
-
-  // Closes a foreign file away from the loop and from the worker: a TCP socket may linger, a FUSE file may never answer.
-  void dispose(UniqueFd file);
 
  private:
   struct Impl;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Inside of Runner: what the loop's thread owns, and the worker.
+// Inside of Runner: what the loop's thread owns, and the workers.
 #pragma once
 
 #include <map>
@@ -8,20 +8,25 @@
 #include "effects/kernel_objects.h"
 #include "effects/lease_watch.h"
 #include "effects/runner.h"
+#include "effects/wanted_watch.h"
 #include "effects/worker.h"
 
 namespace p2pd {
 
 struct Runner::Impl {
   explicit Impl(Parts its_parts)
-      : parts(std::move(its_parts)), kernel(*parts.vfio, *parts.store, parts.driver_paths, parts.fail), worker(parts.loop) {}
+      : parts(std::move(its_parts)), kernel(*parts.vfio, *parts.store, parts.fail), worker(parts.loop) {}
 
   // From here on the lease's end is an event.
   void watch(GrantId grant, HoldingId holding, Lease lease);
   // The holding with its mappings, or one mapping, is going.
   void be_quiet(GrantId grant);
   void forget(GrantId grant);
+  // From here on it is an event that the kernel wants the target back.
+  void watch(const Address& target, UniqueFd wanted);
   void mapped(MappingId mapping, HoldingId holding, Outcome<std::optional<Lease>> outcome);
+  template <class Effect>
+  void change_driver(const Effect& effect, Outcome<void> (*change)(const DriverPaths&, const Address&, bool));
   [[nodiscard]] static bool belongs_to(GrantId grant, HoldingId holding, GrantId going) {
     return grant == going || GrantId{holding} == going;
   }
@@ -39,9 +44,10 @@ struct Runner::Impl {
   Parts parts;
   std::map<GrantId, HeldLease> leases;
   std::map<GrantId, std::unique_ptr<Deadline>> deadlines;
+  std::map<Address, WantedWatch> wanted_targets;
   KernelObjects kernel;
-  // Started with the first file that is to be closed away from everything; a close that hangs hangs only this one.
-  std::unique_ptr<Worker> disposer;
+  // Started with the first change of a driver.
+  std::unique_ptr<Worker> drivers;
   // Last, so that it is joined before what it uses goes.
   Worker worker;
 };

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "effects/give_up.h"
 #include "effects/runner_impl.h"
 
 namespace p2pd {
@@ -16,12 +17,12 @@ void Runner::run(const StartDeadline& effect) {
   must_work(sd_event_add_time_relative(
                 impl_->parts.loop, &source, CLOCK_BOOTTIME, static_cast<std::uint64_t>(after), accuracy_usec,
                 [](sd_event_source*, std::uint64_t, void* self) noexcept {
-                  const auto* passed = static_cast<Impl::Deadline*>(self);
-                  Impl& impl = *passed->impl;
-                  const auto grant = passed->grant;
-                  impl.deadlines.erase(grant);
-                  impl.parts.post(DeadlinePassed{grant});
-                  return 0;
+                  return or_give_up("a deadline", [passed = static_cast<Impl::Deadline*>(self)] {
+                    Impl& impl = *passed->impl;
+                    const auto grant = passed->grant;
+                    impl.deadlines.erase(grant);
+                    impl.parts.post(DeadlinePassed{grant});
+                  });
                 },
                 deadline.get()),
             "sd_event_add_time_relative");

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "effects/take_back_store.h"
-
 //
 // What the last daemon left behind when it died: its containers still map, its clients still wait.
+#include "effects/take_back_store.h"
+
 #include <spdlog/spdlog.h>
 
+#include <set>
+
 #include "effects/grant_name.h"
-#include "effects/kernel_objects.h"
 #include "effects/lease.h"
 
 namespace p2pd {
@@ -14,6 +15,9 @@ namespace p2pd {
 namespace {
 
 bool has_suffix(const FdStore::Entry& entry, char suffix) { return entry.name.ends_with(std::string{'.', suffix}); }
+
+// "h7" of "h7.c"
+std::string grant_of(const FdStore::Entry& entry) { return entry.name.substr(0, entry.name.find('.')); }
 
 }  // namespace
 
@@ -23,18 +27,25 @@ void take_back_store(Vfio& vfio, FdStore& store) {
   spdlog::info("the last daemon left {} file descriptors: unmapping and closing all of them", entries.size());
 
   // All of the DMA ends before the first client is told.
+  std::set<std::string> still_mapped;
   for (const auto& entry : entries) {
     if (!has_suffix(entry, container_suffix)) continue;
-    if (const auto done = vfio.unmap_all_in(entry.fd.get()); !done)
-      spdlog::error("cannot unmap what the last daemon left in {}: {}", entry.name, done.error().text);
+    if (const auto done = vfio.unmap_all_in(entry.fd.get()); !done) {
+      spdlog::critical("cannot unmap what the last daemon left in {}: {}", entry.name, done.error().text);
+      // Nothing is ever mapped into a target's container, so nothing stays mapped there.
+      if (is_holding_name(entry.name)) still_mapped.insert(grant_of(entry));
+    }
   }
-  for (const auto& entry : entries)
-    if (has_suffix(entry, lease_suffix)) end_lease(entry.fd.get());
 
+  // What still maps stays in the store, for a later life to try again. Until then its group is busy: nobody is lent a device
+  // that works for somebody else.
   std::vector<std::string> names;
-  names.reserve(entries.size());
-  for (const auto& entry : entries) names.push_back(entry.name);
-  store.remove(names);
+  for (const auto& entry : entries) {
+    if (still_mapped.contains(grant_of(entry))) continue;
+    if (has_suffix(entry, lease_suffix)) end_lease(entry.fd.get());
+    names.push_back(entry.name);
+  }
+  if (!names.empty()) store.remove(names);
 }
 
 }  // namespace p2pd

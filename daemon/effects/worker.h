@@ -3,6 +3,7 @@
 // A thread for calls that may be slow: jobs run one after the other, their results come back on the loop's thread.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -22,10 +23,12 @@ namespace p2pd {
 
 class Worker {
  public:
-  explicit Worker(sd_event* loop);
+  // With `patience` for jobs that may hang in the kernel for ever: the end waits so long for the one that runs, and then
+  // goes without it. Such jobs refer to nothing that belongs to somebody else.
+  explicit Worker(sd_event* loop, std::optional<std::chrono::milliseconds> patience = std::nullopt);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
-  // Runs what is queued, then joins. Results that the loop did not take yet are dropped.
+  // Runs what is queued, then joins; with patience, drops what is queued. Results that the loop did not take yet are dropped.
   ~Worker();
 
   // `work` () -> Outcome<T> runs, and is destroyed with all it holds, on the worker; `done` (Outcome<T>) on the loop.
@@ -61,17 +64,24 @@ class Worker {
     std::optional<Result> result;
   };
 
+  // What the thread uses: it may outlive the worker.
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<std::unique_ptr<Job>> queue;
+    std::vector<std::unique_ptr<Job>> finished;
+    bool is_stopping = false;
+    bool has_ended = false;
+    UniqueFd wakeup;
+  };
+
   static tl::unexpected<Reason> note_exception(const std::exception& error);
+  static void work_off(Shared& shared);
   void enqueue(std::unique_ptr<Job> job);
-  void work_off();
   void deliver();
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::unique_ptr<Job>> queue_;
-  std::vector<std::unique_ptr<Job>> finished_;
-  bool is_stopping_ = false;
-  UniqueFd wakeup_;
+  std::optional<std::chrono::milliseconds> patience_;
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   EventSource source_;
   std::thread thread_;
 };

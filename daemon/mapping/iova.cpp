@@ -133,6 +133,8 @@ Outcome<Range<Iova>> IovaSpace::take_at(Range<Iova> range, bool ignore_windows) 
 
 void IovaSpace::forbid(std::vector<Range<Iova>> forbidden) { forbidden_ = disjoint(std::move(forbidden)); }
 
+const Range<Iova>* IovaSpace::forbidden_in(const Range<Iova>& range) const { return first_overlap(forbidden_, range); }
+
 void IovaSpace::give_back(Range<Iova> range) {
   const auto found = std::lower_bound(taken_.begin(), taken_.end(), range);
   if (found != taken_.end() && *found == range) taken_.erase(found);

@@ -33,6 +33,9 @@ class IovaSpace {
   // Windows and BARs moved: what is taken stays, nothing new comes out of these.
   void forbid(std::vector<Range<Iova>> forbidden);
 
+  // What of the forbidden `range` meets, if anything.
+  [[nodiscard]] const Range<Iova>* forbidden_in(const Range<Iova>& range) const;
+
   [[nodiscard]] const std::vector<Range<Iova>>& taken() const { return taken_; }
 
  private:

@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "mapping/type1_info.h"
+#include "mapping/type1_wanted.h"
 #include "mapping/vfio_failure.h"
 
 namespace p2pd {
@@ -90,6 +91,8 @@ class Type1Function final : public OpenedFunction {
     transaction.keep();
     return mapping;
   }
+
+  Outcome<UniqueFd> tell_when_wanted() override { return make_wanted_eventfd(calls_, files_.device.get()); }
 
   [[nodiscard]] std::vector<Range<Iova>> valid_iovas() const override { return valid_iovas_; }
   [[nodiscard]] int device_fd() const override { return files_.device.get(); }

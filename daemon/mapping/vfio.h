@@ -51,6 +51,11 @@ class OpenedFunction {
   // CPU mapping of a page-aligned part of a BAR; NotSupported when VFIO does not let it be mapped.
   [[nodiscard]] virtual Outcome<CpuMapping> map_bar(unsigned bar, Bytes offset, Bytes length) = 0;
 
+  // An eventfd that the kernel signals, again and again, while somebody waits for the function to be closed: it is being
+  // unbound from its driver or pulled out. NotSupported when the kernel cannot say so. Good only while nobody else has the
+  // device fd: whoever does can put an eventfd of their own in its place.
+  [[nodiscard]] virtual Outcome<UniqueFd> tell_when_wanted() = 0;
+
   [[nodiscard]] virtual std::vector<Range<Iova>> valid_iovas() const = 0;
   [[nodiscard]] virtual int device_fd() const = 0;
   // What must survive the daemon: container, group, device, each with a short suffix for its name ("c", "g", "d").

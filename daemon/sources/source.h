@@ -50,7 +50,8 @@ class Watch {
 
   struct Changes {
     std::vector<Address> addresses;
-    bool is_incomplete = false;  // the kernel's buffer overflowed (ENOBUFS): read everything again
+    std::vector<Address> removed;  // of these, what went; something may be there again
+    bool is_incomplete = false;    // the kernel's buffer overflowed (ENOBUFS): read everything again
   };
   [[nodiscard]] int fd() const;
   [[nodiscard]] Changes drain();

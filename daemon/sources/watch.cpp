@@ -58,7 +58,11 @@ Watch::Changes Watch::drain() {
     const std::unique_ptr<udev_device, Unref> device(udev_monitor_receive_device(impl_->monitor.get()));
     if (device) {
       const auto* name = udev_device_get_sysname(device.get());
-      if (const auto address = Address::parse(name == nullptr ? std::string_view() : name)) changes.addresses.push_back(*address);
+      const auto* action = udev_device_get_action(device.get());
+      if (const auto address = Address::parse(name == nullptr ? std::string_view() : name)) {
+        changes.addresses.push_back(*address);
+        if (action != nullptr && std::string_view(action) == "remove") changes.removed.push_back(*address);
+      }
       continue;
     }
     if (errno == EAGAIN || errno == 0) break;
@@ -67,8 +71,10 @@ Watch::Changes Watch::drain() {
     changes.is_incomplete = true;
     if (errno != ENOBUFS) break;
   }
-  std::sort(changes.addresses.begin(), changes.addresses.end());
-  changes.addresses.erase(std::unique(changes.addresses.begin(), changes.addresses.end()), changes.addresses.end());
+  for (auto* addresses : {&changes.addresses, &changes.removed}) {
+    std::sort(addresses->begin(), addresses->end());
+    addresses->erase(std::unique(addresses->begin(), addresses->end()), addresses->end());
+  }
   return changes;
 }
 

@@ -53,6 +53,19 @@ TEST_F(Revocation, IsWhatForceDoes) {
   EXPECT_EQ(alice.map(held.path, target_bar).error, "NotEnabled");
 }
 
+TEST_F(Revocation, ComesBeforeAnUnbindByForce) {
+  tree.write("sys/bus/pci/drivers/vfio-pci/unbind", "");
+  ASSERT_EQ(root.unbind(initiator).error, "Busy");
+  EXPECT_TRUE(held.lease.is_quiet());
+
+  EXPECT_EQ(root.unbind(initiator, {{"force", true}}).error, "");
+  expect_notice({{"event", "revoked"}, {"grant", held.path}, {"reason", "device-wanted"}});
+  EXPECT_TRUE(root.grants().empty());
+  EXPECT_FALSE(daemon->address_spaces().contains(initiator)) << "it is closed";
+  const Lease lease;
+  EXPECT_EQ(alice.acquire(initiator, lease).error, "NotOffered");
+}
+
 TEST_F(Revocation, GivesNoticeAndWaitsForTheClientToLetGo) {
   const auto ticket = root.start(disable_call({{"force", true}, {"grace_ms", long_grace}}));
   root.flush();

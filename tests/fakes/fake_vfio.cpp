@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -68,6 +69,7 @@ struct FakeVfio::Kernel {
   std::map<Address, std::uint32_t> group_of;
   std::map<std::pair<Address, unsigned>, Bytes> bar_sizes;
   std::map<std::pair<Address, unsigned>, BarMemory> bars;
+  std::map<Address, UniqueFd> wanted;  // a copy of who has asked to be told
   std::map<std::string, Reason> failures;
   std::vector<std::string> calls;
 
@@ -130,6 +132,7 @@ class FakeFunction final : public OpenedFunction {
   ~FakeFunction() override {
     const std::lock_guard lock(kernel_->mutex);
     kernel_->calls.push_back("close " + address_.to_string());
+    kernel_->wanted.erase(address_);
     if (!mappings().empty()) broken("closed without unmapping: " + address_.to_string());
     if (kernel_->store == nullptr) return;
     for (const auto& keep : fds_to_keep())
@@ -185,6 +188,15 @@ class FakeFunction final : public OpenedFunction {
         ::mmap(nullptr, length.value, PROT_READ | PROT_WRITE, MAP_SHARED, memory.memfd.get(), static_cast<off_t>(offset.value));
     if (begin == MAP_FAILED) return refuse_errno("mmap", errno);
     return CpuMapping(begin, length.value);
+  }
+
+  Outcome<UniqueFd> tell_when_wanted() override {
+    const std::lock_guard lock(kernel_->mutex);
+    kernel_->calls.push_back("tell_when_wanted " + address_.to_string());
+    if (const auto reason = kernel_->failure_of("tell_when_wanted")) return tl::unexpected(*reason);
+    UniqueFd eventfd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    kernel_->wanted.insert_or_assign(address_, UniqueFd::duplicate(eventfd.get()));
+    return eventfd;
   }
 
   std::vector<Range<Iova>> valid_iovas() const override {
@@ -301,6 +313,12 @@ std::vector<std::byte> FakeVfio::bar_bytes(const Address& address, unsigned bar,
       static_cast<ssize_t>(bytes.size()))
     broken("bar_bytes beyond the BAR");
   return bytes;
+}
+
+bool FakeVfio::want_back(const Address& address) {
+  const std::lock_guard lock(kernel_->mutex);
+  const auto wanted = kernel_->wanted.find(address);
+  return wanted != kernel_->wanted.end() && ::eventfd_write(wanted->second.get(), 1) == 0;
 }
 
 std::vector<Range<Iova>> FakeVfio::mapped(const Address& initiator) {

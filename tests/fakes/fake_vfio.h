@@ -34,7 +34,8 @@ class FakeVfio final : public Vfio {
   void set_valid_iovas(std::vector<Range<Iova>> ranges);
   // Else every BAR is mappable and 64 KiB long.
   void set_bar_size(const Address& address, unsigned bar, Bytes size);
-  // Makes the next call of this name fail: "open", "map", "unmap", "unmap_all", "map_bar", "probe", "unmap_all_in".
+  // Makes the next call of this name fail: "open", "map", "unmap", "unmap_all", "map_bar", "tell_when_wanted", "probe",
+  // "unmap_all_in".
   void fail_next(const std::string& call, Reason reason);
 
   // The initiator issues DMA. False: the IOMMU faults it, and nothing changes.
@@ -42,6 +43,9 @@ class FakeVfio final : public Vfio {
   std::optional<std::vector<std::byte>> dma_read(const Address& initiator, Iova iova, Bytes length);
   // What the CPU sees in the BAR.
   [[nodiscard]] std::vector<std::byte> bar_bytes(const Address& address, unsigned bar, Bytes offset, Bytes length);
+
+  // Somebody unbinds the function from its driver, or pulls it out: the kernel asks for it once more. False: nobody listens.
+  bool want_back(const Address& address);
 
   [[nodiscard]] std::vector<Range<Iova>> mapped(const Address& initiator);
   // A copy of its fds is open somewhere.

@@ -51,6 +51,17 @@ TEST_F(WatchTest, TellsOfAFunctionThatComesChangesAndGoes) {
   EXPECT_EQ(drain().addresses, (Addresses{{0, 1, 0, 0}}));
 }
 
+TEST_F(WatchTest, TellsOfAFunctionThatWentThoughItsAddressIsTakenAgain) {
+  const auto path = add("pci", "0000:01:00.0");
+  add("pci", "0000:02:00.0");
+  EXPECT_TRUE(drain().removed.empty());
+  tell(path, "remove");
+  tell(path, "add");
+  const auto changes = drain();
+  EXPECT_EQ(changes.addresses, (Addresses{{0, 1, 0, 0}}));
+  EXPECT_EQ(changes.removed, (Addresses{{0, 1, 0, 0}}));
+}
+
 TEST_F(WatchTest, NamesEachFunctionOnceHoweverManyEventsCame) {
   const auto second = add("pci", "10000:02:00.1");
   const auto first = add("pci", "0000:01:00.0");

@@ -59,8 +59,13 @@ class Desk {
     if (own_lease) command.lease.emplace();
     return ask(who, std::move(command));
   }
+  RequestId bind(std::string_view address) { return ask(caller(0), BindDriver{.device = at(address)}); }
+  RequestId unbind(std::string_view address, bool force = false) {
+    return ask(caller(0), UnbindDriver{.device = at(address), .force = force});
+  }
   RequestId release(const Caller& who, GrantId grant) { return ask(who, Release{grant}); }
 
+  void becomes(const Machine& machine) { happens(MachineChanged{std::make_shared<const Machine>(machine)}); }
   void happens(Event event) {
     for (auto& effect : arbiter_.handle(std::move(event), std::chrono::seconds{1})) take(std::move(effect));
   }
@@ -98,12 +103,18 @@ class Desk {
   [[nodiscard]] HoldingId holding(RequestId id) const { return std::get<HoldingGranted>(answer(id).value()).holding; }
   [[nodiscard]] PeerMapped peer(RequestId id) const { return std::get<PeerMapped>(answer(id).value()); }
   [[nodiscard]] MemoryMapped memory(RequestId id) const { return std::get<MemoryMapped>(answer(id).value()); }
+  // Whether the journal has a line of this kind with this in its text.
+  [[nodiscard]] bool has_noted(Journal::What what, std::string_view text) const {
+    return std::any_of(journal.begin(), journal.end(),
+                       [&](const Journal& entry) { return entry.what == what && entry.text.find(text) != std::string::npos; });
+  }
   [[nodiscard]] const State& state() const { return arbiter_.state(); }
   [[nodiscard]] Arbiter& arbiter() { return arbiter_; }
 
   std::deque<Effect> kernel;
   std::vector<Tell> told;
   std::vector<StartDeadline> deadlines;
+  std::vector<Journal> journal;
   bool has_left = false;
 
  private:
@@ -116,7 +127,9 @@ class Desk {
       deadlines.push_back(*deadline);
     } else if (std::holds_alternative<Leave>(effect)) {
       has_left = true;
-    } else if (!std::holds_alternative<Announce>(effect) && !std::holds_alternative<Journal>(effect)) {
+    } else if (auto* entry = std::get_if<Journal>(&effect)) {
+      journal.push_back(std::move(*entry));
+    } else if (!std::holds_alternative<Announce>(effect)) {
       kernel.push_back(std::move(effect));
     }
   }
@@ -142,6 +155,9 @@ class Desk {
   void fail(MapPeer& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(Unmap& effect, Reason reason) { happens(Unmapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(BindToVfio& effect, Reason reason) {
+    happens(DriverChanged{effect.request, effect.device, tl::unexpected(std::move(reason))});
+  }
+  void fail(UnbindFromVfio& effect, Reason reason) {
     happens(DriverChanged{effect.request, effect.device, tl::unexpected(std::move(reason))});
   }
   template <class Other>

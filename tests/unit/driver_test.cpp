@@ -225,6 +225,39 @@ TEST_F(Driver, UnbindsAndGivesTheFunctionToItsOwnDriver) {
   EXPECT_EQ(tree.override_text(), "(null)");
 }
 
+class DriverOfAGroup : public Driver {
+ protected:
+  DriverOfAGroup() {
+    fs::create_directories(tree.sys() / "kernel/iommu_groups/12");
+    fs::create_symlink(tree.sys() / "kernel/iommu_groups/12", tree.device() / "iommu_group");
+    tree.set_driver("vfio-pci");
+  }
+  Outcome<void> unbind_within(std::chrono::milliseconds patience) {
+    return unbind_from_vfio_by(kernel.writer(), tree.paths(), disk, patience, [this](const fs::path& node) {
+      EXPECT_EQ(node.filename(), "12");
+      return busy-- > 0 ? EBUSY : 0;
+    });
+  }
+  int busy = 0;
+};
+
+TEST_F(DriverOfAGroup, StaysWhileSomebodyHasTheGroupOpen) {
+  busy = 1000;
+  const auto outcome = unbind_within({});
+  EXPECT_EQ(outcome.error().code, ErrorCode::busy);
+  EXPECT_THAT(outcome.error().text, HasSubstr("somebody has 0000:01:00.0 open"));
+  EXPECT_THAT(kernel.lines(), IsEmpty()) << "the write would not come back";
+  busy = 0;
+  ASSERT_TRUE(unbind_within({}));
+  EXPECT_EQ(tree.driver(), "nvme");
+}
+
+TEST_F(DriverOfAGroup, GoesWhenTheGroupIsClosedInTime) {
+  busy = 3;
+  ASSERT_TRUE(unbind_within(std::chrono::seconds{10}));
+  EXPECT_EQ(tree.driver(), "nvme");
+}
+
 TEST_F(Driver, UnbindsNothingFromAnotherDriver) {
   ASSERT_TRUE(unbind());
   EXPECT_EQ(tree.driver(), "nvme");

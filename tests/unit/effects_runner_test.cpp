@@ -155,7 +155,7 @@ TEST_F(Effects, RefuseALeaseThatHidesItsOtherEndFromTheLook) {
   ASSERT_EQ(::shutdown(end.get(), SHUT_RD), 0);
   runner->run(OpenHolding{HoldingId{7}, initiator, initiator_group, Lease{std::move(end)}});
   EXPECT_THAT(next<HoldingOpened>().outcome.error().text, HasSubstr("hidden"));
-  EXPECT_TRUE(has_hung_up(cheat.socket()));
+  EXPECT_TRUE(hangs_up(cheat.socket()));
 }
 
 TEST_F(Effects, EndAMappingWithALeaseOfItsOwn) {
@@ -237,7 +237,7 @@ TEST_F(Effects, RefuseToMapWithoutHoldingOrTarget) {
   EXPECT_EQ(map_memory(memory_at(cookie, client_memory())).error().code, ErrorCode::gone);
   EXPECT_EQ(unmap().error().code, ErrorCode::gone);
   ASSERT_TRUE(open_holding(client).outcome);
-  EXPECT_EQ(map_peer(peer_at(cookie)).error().text, "0000:02:00.0 is not open as a target");
+  EXPECT_THAT(map_peer(peer_at(cookie)).error().text, HasSubstr("0000:02:00.0 is not open as a target"));
   EXPECT_EQ(unmap().error().code, ErrorCode::gone);
   close_holding();
 }
@@ -301,12 +301,6 @@ TEST_F(Effects, AnswerWhenADriverCannotBeChanged) {
   EXPECT_EQ(next<DriverChanged>().outcome.error().code, ErrorCode::not_found);
 }
 
-TEST_F(Effects, CloseForeignFilesAwayFromTheLoop) {
-  LeaseClient watched;
-  runner->dispose(watched.give_end());
-  EXPECT_TRUE(loop.turn_until([&] { return has_hung_up(watched.socket()); }));
-}
-
 TEST_F(Effects, LeaveNoFdBehind) {
   // The BAR of the fake has its memory from the first look on.
   static_cast<void>(vfio.bar_bytes(target, 2, Bytes{0}, Bytes{1}));
@@ -326,7 +320,7 @@ TEST_F(Effects, LeaveNoFdBehind) {
     close_target();
   }
   vfio.forget_closed();
-  EXPECT_EQ(open_fds(), before);
+  EXPECT_TRUE(open_fds_fall_to(before));
 }
 
 }  // namespace

@@ -51,13 +51,33 @@ TEST_F(LeftBehind, NothingStaysInTheStoreOrOpen) {
   EXPECT_EQ(open_fds(), before - 3);
 }
 
-TEST_F(LeftBehind, AContainerThatDoesNotUnmapIsNoReasonToKeepTheOthers) {
+TEST_F(LeftBehind, WhatDoesNotUnmapStaysInTheStoreWithItsLease) {
   const auto other = vfio.leave_behind(target, {{cookie, page}});
+  LeaseClient other_client;
+  const auto other_end = other_client.give_end();
   ASSERT_TRUE(store.keep("h8.c", other.get(), false));
+  ASSERT_TRUE(store.keep("h8.l", other_end.get(), true));
+  vfio.fail_next("unmap_all_in", {ErrorCode::failed, "EINVAL"});
+
+  take_back_store(vfio, store);  // h7 comes first
+  EXPECT_EQ(vfio.mapped(initiator).size(), 2);
+  EXPECT_FALSE(has_hung_up(client.socket()));
+  EXPECT_THAT(store.names(), ElementsAre("h7.c", "h7.l"));
+  EXPECT_THAT(vfio.mapped(target), IsEmpty()) << "all others are finished";
+  EXPECT_TRUE(has_hung_up(other_client.socket()));
+
+  take_back_store(vfio, store);
+  EXPECT_THAT(vfio.mapped(initiator), IsEmpty());
+  EXPECT_TRUE(has_hung_up(client.socket()));
+  EXPECT_THAT(store.names(), IsEmpty());
+}
+
+TEST_F(LeftBehind, ATargetsContainerHoldsNoMappingToComeBackTo) {
+  const auto other = vfio.leave_behind(target, {});
+  ASSERT_TRUE(store.keep("a.c", other.get(), false));  // in front of h7
   vfio.fail_next("unmap_all_in", {ErrorCode::failed, "EINVAL"});
   take_back_store(vfio, store);
-  EXPECT_THAT(vfio.mapped(target), IsEmpty());
-  EXPECT_TRUE(has_hung_up(client.socket()));
+  EXPECT_THAT(vfio.mapped(initiator), IsEmpty());
   EXPECT_THAT(store.names(), IsEmpty());
 }
 

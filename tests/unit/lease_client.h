@@ -28,6 +28,8 @@ class LeaseClient {
     theirs_.reset(ends[1]);
   }
 
+  explicit LeaseClient(UniqueFd end) : mine_(std::move(end)) {}
+
   [[nodiscard]] int socket() const { return mine_.get(); }
   [[nodiscard]] UniqueFd give_end() { return std::move(theirs_); }
   [[nodiscard]] UniqueFd copy() const { return UniqueFd::duplicate(mine_.get()); }
@@ -89,6 +91,12 @@ class LeaseClient {
 inline bool has_hung_up(int fd) {
   pollfd poll_fd{.fd = fd, .events = 0, .revents = 0};
   return ::poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & POLLHUP) != 0;
+}
+
+// The same, soon.
+inline bool hangs_up(int fd) {
+  pollfd poll_fd{.fd = fd, .events = 0, .revents = 0};
+  return ::poll(&poll_fd, 1, 10'000) > 0 && (poll_fd.revents & POLLHUP) != 0;
 }
 
 inline bool is_same_file(int one, int other) {

@@ -8,10 +8,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "effects/lease.h"
 #include "lease_client.h"
+#include "lingering.h"
 #include "open_fds.h"
 
 namespace p2pd {
@@ -109,20 +111,13 @@ TEST(Lease, CanBeSpokenOverAfterwards) {
   EXPECT_TRUE(client.receive());
 }
 
-TEST(Lease, GoesToTheDisposerWhenItIsRefused) {
-  UniqueFd disposed;
-  const int file = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  ASSERT_FALSE(check_lease(UniqueFd(file), [&](UniqueFd fd) { disposed = std::move(fd); }));
-  EXPECT_EQ(disposed.get(), file);
-}
-
 TEST(Lease, LeavesNoFdWhenItIsRefused) {
   LeaseClient client;
   ASSERT_TRUE(client.send("x", {client.socket()}));
   auto end = client.give_end();
   const auto before = open_fds();
   ASSERT_NE(refusal_of(std::move(end)), "");
-  EXPECT_EQ(open_fds(), before - 1);
+  EXPECT_TRUE(open_fds_fall_to(before - 1));
 }
 
 // ---- the last word
@@ -148,7 +143,7 @@ TEST(HiddenFds, AreFoundBehindAPeekOffsetAndEmptyMessages) {
   // And are out of it: the lease ends with its client all the same.
   EXPECT_FALSE(has_hung_up(end.get()));
   client.close();
-  EXPECT_TRUE(has_hung_up(end.get()));
+  EXPECT_TRUE(hangs_up(end.get()));
 }
 
 TEST(HiddenFds, WouldMakeALeaseImmortal) {
@@ -158,7 +153,56 @@ TEST(HiddenFds, WouldMakeALeaseImmortal) {
   client.close();
   EXPECT_FALSE(has_hung_up(end.get()));
   EXPECT_FALSE(refuse_hidden_fds(end.get()));
-  EXPECT_TRUE(has_hung_up(end.get()));
+  EXPECT_TRUE(hangs_up(end.get()));
+}
+
+TEST(HiddenFds, AreClosedByAnotherThread) {
+  LeaseClient client;
+  const auto end = client.give_end();
+  auto lingering = make_lingering();
+  ASSERT_TRUE(client.send("", {lingering.socket.get()}));
+  lingering.socket.reset();
+  ASSERT_EQ(::shutdown(end.get(), SHUT_RD), 0);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_FALSE(refuse_hidden_fds(end.get()));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds{2});
+}
+
+// ---- what is closed
+
+TEST(ForeignFd, IsClosedByAnotherThread) {
+  auto lingering = make_lingering();
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    const ForeignFd file{std::move(lingering.socket)};
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds{2});
+}
+
+TEST(ForeignFd, IsClosedWhileManyOthersAreStuck) {
+  std::vector<Lingering> stuck;
+  for (int count = 0; count < 20; ++count) {
+    stuck.push_back(make_lingering());
+    const ForeignFd file{std::move(stuck.back().socket)};
+  }
+  LeaseClient client;
+  {
+    const ForeignFd lease{client.give_end()};
+  }
+  EXPECT_TRUE(hangs_up(client.socket()));
+}
+
+TEST(ForeignFd, IsClosedWithAllThatIsQueuedInIt) {
+  LeaseClient outer;
+  LeaseClient inner;
+  {
+    const auto queued = inner.give_end();
+    for (const auto* text : {"", "x", "y"}) ASSERT_TRUE(outer.send(text, {queued.get()}));
+  }
+  {
+    const ForeignFd file{outer.give_end()};
+  }
+  EXPECT_TRUE(hangs_up(inner.socket()));
 }
 
 // ---- what is said over it

@@ -95,6 +95,17 @@ void Client::pump_until(const std::string& what, Condition condition) {
   }
 }
 
+void Client::send_signal(const Call& what) {
+  const auto dot = what.method.rfind('.');
+  sd_bus_message* message = nullptr;
+  must(sd_bus_message_new_signal(bus_, &message, what.path.c_str(), what.method.substr(0, dot).c_str(),
+                                 what.method.substr(dot + 1).c_str()),
+       "sd_bus_message_new_signal");
+  const std::unique_ptr<sd_bus_message, decltype(&sd_bus_message_unref)> owned(message, sd_bus_message_unref);
+  append(message, what.arguments);
+  must(sd_bus_send_to(bus_, message, bus_name, nullptr), "sd_bus_send_to");
+}
+
 Client::Ticket Client::start(const Call& what) {
   const auto dot = what.method.rfind('.');
   sd_bus_message* message = nullptr;

@@ -59,6 +59,8 @@ class Client {
   using Ticket = std::shared_ptr<std::optional<Answer>>;
   Ticket start(const Call& what);
   const Answer& finish(const Ticket& ticket);
+  // A signal of ours to p2pd alone.
+  void send_signal(const Call& what);
   // So that everything that was sent has left.
   void flush();
 

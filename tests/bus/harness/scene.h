@@ -59,10 +59,10 @@ class Scene : public testing::Test {
     std::size_t fds = 0;
     std::map<std::string, std::set<std::string>> address_spaces;
     Value statistics;
-    bool operator==(const Traces&) const = default;
   };
   [[nodiscard]] Traces traces();
-  // Equal to `before`, at the latest when the worker has closed what it must.
+  // Equal to `before`, at the latest when all is closed that must be. Fewer fds are no trace: what a client made is closed by
+  // a thread of its own, maybe after `before` was taken.
   void expect_no_trace_since(const Traces& before);
 
   TemporaryDirectory directory;

@@ -38,6 +38,7 @@ class WatchedFunction : public OpenedFunction {
     if (const auto entered = log_.enter("map-bar", line); !entered) return tl::unexpected(entered.error());
     return function_->map_bar(bar, offset, length);
   }
+  Outcome<UniqueFd> tell_when_wanted() override { return function_->tell_when_wanted(); }
   [[nodiscard]] std::vector<Range<Iova>> valid_iovas() const override { return function_->valid_iovas(); }
   [[nodiscard]] int device_fd() const override { return function_->device_fd(); }
   [[nodiscard]] std::vector<Keep> fds_to_keep() const override { return function_->fds_to_keep(); }

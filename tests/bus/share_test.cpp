@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Asking is free, but nobody gets more of p2pd's time than a share of it.
+#include "harness/scene.h"
+
+namespace p2pd::test {
+namespace {
+
+using Share = Scene;
+
+// The most that one call may ask for.
+Client::Call a_large_question() {
+  return {.path = "/org/p2pd1",
+          .method = "org.p2pd1.Manager.CheckAll",
+          .arguments = {Options{{"initiators", Strings(64, initiator)}, {"targets", Strings(128, target_bar)}}}};
+}
+
+TEST_F(Share, IsEnoughForALargeQuestion) { EXPECT_EQ(alice.call(a_large_question()).error, ""); }
+
+TEST_F(Share, EndsForWhoAsksLargeQuestionsOverAndOver) {
+  Answer answer;
+  const Deadline deadline;
+  while (answer.error.empty()) {
+    (void)deadline.left("a refusal");
+    answer = alice.call(a_large_question());
+  }
+  EXPECT_EQ(answer.error, "QuotaExceeded");
+  EXPECT_EQ(bob.call(a_large_question()).error, "") << "each has its own";
+}
+
+TEST_F(Share, IsNotUsedUpByWhatIsCheap) {
+  for (int count = 0; count < 3000; ++count) alice.ping();
+}
+
+}  // namespace
+}  // namespace p2pd::test
