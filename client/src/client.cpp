@@ -2,10 +2,12 @@
 #include "p2pclient/client.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "connection.h"
 #include "decode.h"
 #include "holding_impl.h"
+#include "matrix.h"
 #include "org.p2pd1.Device-proxy.h"
 #include "org.p2pd1.Holding-proxy.h"
 #include "org.p2pd1.Manager-proxy.h"
@@ -22,6 +24,8 @@ constexpr const char* mapping_interface = "org.p2pd1.Mapping";
 
 // p2pd has opened the device before it answers; the descriptor is on its way or here.
 constexpr std::chrono::seconds patience_for_the_device_fd{10};
+// How long p2pd may have no time for us.
+constexpr std::chrono::seconds patience_for_a_share{60};
 
 using ManagerProxy = CallProxy<org::p2pd1::Manager_proxy>;
 using DeviceProxy = CallProxy<org::p2pd1::Device_proxy>;
@@ -62,6 +66,48 @@ auto collect(Connection& connection, const char* interface, Decode decode) {
   for (const auto& [path, interfaces] : connection.managed_objects())
     if (const auto found = interfaces.find(interface); found != interfaces.end()) values.push_back(decode(path, found->second));
   return values;
+}
+
+// The defaults of CheckAll.
+std::vector<std::string> all_initiators(const std::vector<Device>& devices) {
+  std::vector<std::string> names;
+  for (const auto& device : devices)
+    if (!device.is_bridge) names.push_back(device.address);
+  return names;
+}
+
+std::vector<std::string> all_targets(const std::vector<Device>& devices) {
+  std::vector<std::string> names;
+  for (const auto& device : devices)
+    for (const auto& bar : device.bars)
+      if (!device.is_bridge && bar.is_memory && bar.is_assigned)
+        names.push_back(device.address + ":" + std::to_string(bar.index));
+  return names;
+}
+
+Matrix ask_pairs(Connection& connection, const std::vector<std::string>& initiators, const std::vector<std::string>& targets) {
+  return guard([&] {
+    Matrix matrix;
+    std::vector<std::string> legend;
+    std::tie(matrix.initiators, matrix.targets, matrix.cells, legend) =
+        manager_proxy(connection).CheckAll({{"initiators", sdbus::Variant{initiators}}, {"targets", sdbus::Variant{targets}}});
+    for (const auto& word : legend) matrix.kinds.push_back(decode_pair(word));
+    return matrix;
+  });
+}
+
+// Who asks about very many pairs uses up its share of p2pd's time, and gets the rest as it comes.
+Matrix ask_patiently(Connection& connection, const std::vector<std::string>& initiators,
+                     const std::vector<std::string>& targets) {
+  constexpr std::chrono::milliseconds pause{500};
+  for (auto tries_left = patience_for_a_share / pause;; --tries_left) {
+    try {
+      return ask_pairs(connection, initiators, targets);
+    } catch (const Error& error) {
+      if (error.name() != error_name::quota_exceeded || tries_left == 0) throw;
+    }
+    std::this_thread::sleep_for(pause);
+  }
 }
 
 // Paths end in numbers: 10 comes after 9.
@@ -109,16 +155,9 @@ Verdict Client::check(const std::string& initiator, const std::string& target, c
 }
 
 Matrix Client::check_all(const std::vector<std::string>& initiators, const std::vector<std::string>& targets) const {
-  return guard([&] {
-    Options options;
-    if (!initiators.empty()) options.emplace("initiators", sdbus::Variant{initiators});
-    if (!targets.empty()) options.emplace("targets", sdbus::Variant{targets});
-    Matrix matrix;
-    std::vector<std::string> legend;
-    std::tie(matrix.initiators, matrix.targets, matrix.cells, legend) = manager_proxy(*connection_).CheckAll(options);
-    for (const auto& word : legend) matrix.kinds.push_back(decode_pair(word));
-    return matrix;
-  });
+  const auto known = initiators.empty() || targets.empty() ? devices() : std::vector<Device>();
+  return ask_in_parts(initiators.empty() ? all_initiators(known) : initiators, targets.empty() ? all_targets(known) : targets,
+                      [&](const auto& rows, const auto& columns) { return ask_patiently(*connection_, rows, columns); });
 }
 
 void Client::enable(const std::string& target, const EnableOptions& options) {

@@ -111,7 +111,8 @@ class Client {
   [[nodiscard]] std::vector<HoldingInfo> holdings() const;
   [[nodiscard]] std::vector<MappingInfo> mappings() const;
   [[nodiscard]] Verdict check(const std::string& initiator, const std::string& target, const CheckOptions& options = {}) const;
-  // Empty lists: every function that is no bridge; every assigned memory BAR of those. At most 8192 pairs at once.
+  // Empty lists: every function that is no bridge; every assigned memory BAR of those. Many pairs are asked for
+  // in parts, and take as long as p2pd has time for one connection.
   [[nodiscard]] Matrix check_all(const std::vector<std::string>& initiators, const std::vector<std::string>& targets) const;
 
   // ---- operate. `target` is ADDRESS:BAR[:OFFSET+LENGTH]. enable, disable, offer and withdraw are idempotent.
