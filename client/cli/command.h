@@ -23,7 +23,7 @@ struct Command {
   std::string name;
   std::string summary;
   // Adds its options and arguments to `app`; what it returns is run after parsing.
-  Run (*declare)(CLI::App& app) = nullptr;
+  std::function<Run(CLI::App& app)> declare;
   // What must be granted for it; "" = nothing. Several, when the command does several things.
   std::string action;
   bool works_offline = false;    // understands --dump

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "bus/service.h"
 
-#include <ctime>
 #include <map>
 #include <utility>
 
+#include "boot_time.h"
 #include "bus/announcer.h"
 #include "bus/connection.h"
 #include "bus/devices.h"
@@ -20,13 +20,6 @@
 namespace p2pd {
 
 namespace {
-
-std::chrono::microseconds boot_time() {
-  timespec time{};
-  (void)clock_gettime(CLOCK_BOOTTIME, &time);
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::seconds{time.tv_sec} +
-                                                               std::chrono::nanoseconds{time.tv_nsec});
-}
 
 const char* interface_of(const GrantId& grant) {
   return std::holds_alternative<HoldingId>(grant) ? holding_interface : mapping_interface;

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/driver_command.h"
+
+#include <CLI/CLI.hpp>
+
+#include "cli/exit_code.h"
+
+namespace p2pclient::cli {
+
+Command driver_command(const DriverChange& what) {
+  return {.name = what.name,
+          .summary = what.summary,
+          .declare = [what](CLI::App& app) -> Command::Run {
+            struct Arguments {
+              std::string address;
+              bool force = false;
+            };
+            const auto arguments = std::make_shared<Arguments>();
+            app.add_option("FUNCTION", arguments->address, "its address, dddd:bb:dd.f")->required()->type_name("");
+            app.add_flag("--force", arguments->force, what.force);
+            return [arguments, what](Context& context) {
+              auto client = context.client();
+              (client.*what.change)(arguments->address, arguments->force);
+              context.print_done(what.done, arguments->address);
+              return exit_yes;
+            };
+          },
+          .action = "org.p2pd1.bind-driver"};
+}
+
+}  // namespace p2pclient::cli
