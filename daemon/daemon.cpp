@@ -13,10 +13,12 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
 #include "arbiter/arbiter.h"
+#include "boot_time.h"
 #include "bus/service.h"
 #include "config.h"
 #include "effects/event_source.h"
@@ -42,12 +44,6 @@ EventLoop make_loop() {
   sd_event* loop = nullptr;
   must_work(sd_event_default(&loop), "sd_event_default");
   return EventLoop(loop);
-}
-
-std::chrono::microseconds boot_time() {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return std::chrono::seconds{now.tv_sec} + std::chrono::microseconds{now.tv_nsec / 1000};
 }
 
 // Defaults and a working service when the file is broken at start; the last good one on reload (design §11).
@@ -115,6 +111,8 @@ class Daemon {
             .state = [this]() -> const State& { return arbiter_.state(); },
             .check = [this](const Address& initiator, const TargetName& target, unsigned address_bits,
                             const Holding* holding) { return arbiter_.check(initiator, target, address_bits, holding); },
+            .outlines = [this](std::span<const Address> initiators,
+                               std::span<const TargetName> targets) { return arbiter_.outlines(initiators, targets); },
             .submit = [this](Request request) { post(std::move(request)); },
             .look_again =
                 [this](const Address& address) {
@@ -205,34 +203,14 @@ class Daemon {
   }
 
   void read_everything_again(const std::vector<Address>& removed = {}) {
-    auto machine = read_live_machine(live_);
+    auto machine = p2pd::read_everything_again(live_, *machine_, removed);
     if (!machine) return spdlog::error("cannot read the machine again: {}", machine.error().text);
-    auto functions = machine->functions();
-    // A function that could not be read without waking it is as it was when it was read last.
-    for (auto& function : functions)
-      if (const auto* before = machine_->find(function.address)) carry_over_config(function, *before);
-    show(Machine(machine->host(), std::move(functions)), removed);
+    show(std::move(*machine), removed);
   }
 
   // `removed`: what was at these addresses is gone, whatever is there now.
   void read_again(std::vector<Address> addresses, const std::vector<Address>& removed = {}) {
-    auto functions = machine_->functions();
-    for (const auto& address : with_physical_functions(std::move(addresses))) {
-      std::erase_if(functions, [&](const Function& function) { return function.address == address; });
-      const bool is_new = std::find(removed.begin(), removed.end(), address) != removed.end();
-      auto function = read_live_function(live_, address, is_new ? nullptr : machine_->find(address));
-      if (function) functions.push_back(std::move(*function));
-    }
-    show(Machine(machine_->host(), std::move(functions)), removed);
-  }
-
-  // The kernel announces virtual functions that come and go, but not the physical one that counts them.
-  [[nodiscard]] std::vector<Address> with_physical_functions(std::vector<Address> addresses) const {
-    for (std::size_t i = 0, count = addresses.size(); i < count; ++i) {
-      const auto* function = machine_->find(addresses[i]);
-      if (function != nullptr && function->physical_function) addresses.push_back(*function->physical_function);
-    }
-    return addresses;
+    show(p2pd::read_again(live_, *machine_, std::move(addresses), removed), removed);
   }
 
   void show(Machine now, std::vector<Address> removed = {}) {

@@ -31,33 +31,63 @@ Verdict Arbiter::check(const Address& initiator, const TargetName& target, unsig
   const auto* target_function = machine_->find(target.device);
   if (initiator_function == nullptr || target_function == nullptr) return verdict;
 
-  // What an operator accepted stands against nobody any more.
-  const auto offer = state_.offers.find(initiator);
-  const auto enabled = enabled_target(state_, *machine_, target);
-  std::erase_if(verdict.blockers, [&](const Blocker& blocker) {
-    return (blocker.code == "ats-enabled" && offer != state_.offers.end() && offer->second.trusted_firmware) ||
-           (blocker.code == "holds-msix" && enabled && (*enabled)->is_forced);
-  });
-
-  if (offer == state_.offers.end()) {
-    verdict.blockers.push_back({.code = "initiator-not-offered",
-                                .severity = Severity::setup,
-                                .where = initiator.to_string(),
-                                .observed = "not offered",
-                                .needed = "an operator's offer",
-                                .remedy = fmt::format("p2p-client offer {}", initiator.to_string())});
-  }
-  if (!enabled) {
-    verdict.blockers.push_back({.code = "target-not-enabled",
-                                .severity = Severity::setup,
-                                .where = target.to_string(),
-                                .observed = "not enabled",
-                                .needed = "enabled as a target",
-                                .remedy = fmt::format("p2p-client enable {}", target.to_string())});
-  }
+  judge_offer(initiator, verdict.blockers);
+  judge_enabled(target, verdict.blockers);
   if (auto held = group_blocker(*initiator_function, holding)) verdict.blockers.push_back(std::move(*held));
   verdict.conclude();
   return verdict;
+}
+
+std::vector<Outline> Arbiter::outlines(std::span<const Address> initiators, std::span<const TargetName> targets) const {
+  const Outliner outliner(*machine_, tables_);
+  std::vector<PairEnd> columns;
+  columns.reserve(targets.size());
+  for (const auto& target : targets) {
+    auto& column = columns.emplace_back(outliner.target(target));
+    judge_enabled(target, column.blockers);
+    column.conclude();
+  }
+  std::vector<Outline> cells;
+  cells.reserve(initiators.size() * targets.size());
+  for (const auto& initiator : initiators) {
+    auto row = outliner.initiator(initiator);
+    judge_offer(initiator, row.blockers);
+    if (const auto* function = row.place.function)
+      if (auto held = group_blocker(*function, nullptr)) row.blockers.push_back(std::move(*held));
+    row.conclude();
+    for (const auto& column : columns) cells.push_back(outliner.between(row, column));
+  }
+  return cells;
+}
+
+// What an operator accepted stands against nobody any more.
+void Arbiter::judge_offer(const Address& initiator, std::vector<Blocker>& blockers) const {
+  const auto offer = state_.offers.find(initiator);
+  if (offer != state_.offers.end()) {
+    if (offer->second.trusted_firmware)
+      std::erase_if(blockers, [](const Blocker& blocker) { return blocker.code == "ats-enabled"; });
+    return;
+  }
+  blockers.push_back({.code = "initiator-not-offered",
+                      .severity = Severity::setup,
+                      .where = initiator.to_string(),
+                      .observed = "not offered",
+                      .needed = "an operator's offer",
+                      .remedy = fmt::format("p2p-client offer {}", initiator.to_string())});
+}
+
+void Arbiter::judge_enabled(const TargetName& target, std::vector<Blocker>& blockers) const {
+  const auto enabled = enabled_target(state_, *machine_, target);
+  if (enabled) {
+    if ((*enabled)->is_forced) std::erase_if(blockers, [](const Blocker& blocker) { return blocker.code == "holds-msix"; });
+    return;
+  }
+  blockers.push_back({.code = "target-not-enabled",
+                      .severity = Severity::setup,
+                      .where = target.to_string(),
+                      .observed = "not enabled",
+                      .needed = "enabled as a target",
+                      .remedy = fmt::format("p2p-client enable {}", target.to_string())});
 }
 
 std::optional<Blocker> Arbiter::group_blocker(const Function& function, const Holding* asking) const {

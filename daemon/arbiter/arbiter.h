@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "arbiter/state.h"
 #include "model/machine.h"
 #include "platform/tables.h"
+#include "verdict/judge.h"
 #include "verdict/verdict.h"
 
 namespace p2pd {
@@ -50,6 +52,8 @@ class Arbiter {
   // `holding`: asked on behalf of this one, so that it does not stand in its own way.
   [[nodiscard]] Verdict check(const Address& initiator, const TargetName& target, unsigned address_bits,
                               const Holding* holding = nullptr) const;
+  // What check() comes to for each pair, asked on behalf of nobody, row by row.
+  [[nodiscard]] std::vector<Outline> outlines(std::span<const Address> initiators, std::span<const TargetName> targets) const;
 
   void set_limits(const Limits& limits) { settings_.limits = limits; }
 
@@ -123,6 +127,8 @@ class Arbiter {
 
   // Blockers and words (arbiter.cpp).
   void on(Request& request);
+  void judge_offer(const Address& initiator, std::vector<Blocker>& blockers) const;
+  void judge_enabled(const TargetName& target, std::vector<Blocker>& blockers) const;
   [[nodiscard]] std::optional<Blocker> group_blocker(const Function& function, const Holding* asking) const;
   void reply(RequestId id, Outcome<ReplyValue> outcome);
   void reply_when_gone(RequestId id, GrantId grant);

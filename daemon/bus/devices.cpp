@@ -49,6 +49,16 @@ constexpr const char* options_names = "options\0";
 
 }  // namespace
 
+bool is_listed(const Machine& machine, const Function& function) {
+  return machine.functions().size() <= most_listed || !function.physical_function;
+}
+
+std::size_t count_listed(const Machine& machine) {
+  const auto& functions = machine.functions();
+  return static_cast<std::size_t>(
+      std::count_if(functions.begin(), functions.end(), [&](const Function& function) { return is_listed(machine, function); }));
+}
+
 Devices::Devices(sd_bus* bus, Announcer& announcer, Intake& intake, const Core& core)
     : announcer_(announcer), intake_(intake), core_(core), vtable_(make_vtable()) {
   shown_.devices = this;
@@ -100,8 +110,9 @@ int Devices::on_find(sd_bus* /*bus*/, const char* path, const char* /*interface*
 int Devices::on_enumerate(sd_bus* /*bus*/, const char* /*prefix*/, void* userdata, char*** nodes, sd_bus_error* error) {
   return guard_vtable("list of devices", error, [&] {
     std::vector<std::string> paths;
-    for (const auto& function : static_cast<Devices*>(userdata)->core_.machine().functions())
-      paths.push_back(path_of(function.address));
+    const auto& machine = static_cast<Devices*>(userdata)->core_.machine();
+    for (const auto& function : machine.functions())
+      if (is_listed(machine, function)) paths.push_back(path_of(function.address));
     *nodes = to_strv(paths);
     return 0;
   });

@@ -6,6 +6,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include <cstddef>
 #include <vector>
 
 #include "bus/announcer.h"
@@ -14,6 +15,15 @@
 #include "bus/service.h"
 
 namespace p2pd {
+
+// Not in lists of objects when there are more functions than this: VFs, which come by the thousands. dbus-daemon throws off
+// the bus who sends more than 32 MiB in one message. They can be asked for one by one all the same.
+inline constexpr std::size_t most_listed = 16384;
+
+// Whether a list of all objects has this one.
+[[nodiscard]] bool is_listed(const Machine& machine, const Function& function);
+// How many it has.
+[[nodiscard]] std::size_t count_listed(const Machine& machine);
 
 class Devices {
  public:

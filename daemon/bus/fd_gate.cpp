@@ -9,6 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -20,6 +22,7 @@ namespace p2pd {
 namespace {
 
 thread_local FdGate* gate = nullptr;
+thread_local unsigned received = 0;  // how often this thread was here
 
 std::byte* fds_of(cmsghdr& header) { return reinterpret_cast<std::byte*>(&header) + CMSG_LEN(0); }
 std::size_t count_of(const cmsghdr& header) {
@@ -27,9 +30,34 @@ std::size_t count_of(const cmsghdr& header) {
   return (header.cmsg_len - CMSG_LEN(0)) / sizeof(int);
 }
 
+// Asks libsystemd to read from a connection: what it was bound to depends on how the program was linked and loaded, and this
+// is the one answer that holds for every way.
+bool libsystemd_comes_here() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) < 0)
+    throw std::system_error(errno, std::generic_category(), "socketpair");
+  UniqueFd ours{ends[0]};
+  const UniqueFd silent{ends[1]};
+  sd_bus* made = nullptr;
+  must(sd_bus_new(&made), "sd_bus_new");
+  const std::unique_ptr<sd_bus, Dropper<sd_bus_close_unref>> bus{made};
+  must(sd_bus_set_fd(made, ours.get(), ours.get()), "sd_bus_set_fd");
+  (void)ours.release();
+  must(sd_bus_start(made), "sd_bus_start");
+  const auto before = received;
+  must(sd_bus_process(made, nullptr), "sd_bus_process");
+  return received != before;
+}
+
 }  // namespace
 
-FdGate::FdGate(sd_event* loop) : loop_(loop) { gate = this; }
+FdGate::FdGate(sd_event* loop) : loop_(loop) {
+  if (!libsystemd_comes_here())
+    throw std::runtime_error(
+        "this build of p2pd is broken: libsystemd does not use its recvmsg(), so that files of clients could block it. "
+        "Link it dynamically, and export recvmsg from the program");
+  gate = this;
+}
 
 FdGate::~FdGate() { gate = nullptr; }
 
@@ -96,6 +124,7 @@ void FdGate::replace_fds(msghdr& message) noexcept {
 }  // namespace p2pd
 
 extern "C" __attribute__((visibility("default"))) ssize_t recvmsg(int socket, msghdr* message, int flags) {
+  ++p2pd::received;
   const auto size = ::syscall(SYS_recvmsg, socket, message, flags);
   if (size >= 0) p2pd::FdGate::replace_fds(*message);
   return size;

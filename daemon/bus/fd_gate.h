@@ -17,7 +17,8 @@ namespace p2pd {
 
 class FdGate {
  public:
-  // Of everything that this thread receives from now on. One for a thread.
+  // Of everything that this thread receives from now on. One for a thread. Throws when libsystemd was bound to another
+  // recvmsg(): without the gate p2pd must not go near a bus.
   explicit FdGate(sd_event* loop);
   FdGate(const FdGate&) = delete;
   FdGate& operator=(const FdGate&) = delete;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "bus/matrix.h"
 
-#include <algorithm>
+#include <array>
 
 #include "bus/lookup.h"
-#include "verdict/verdict.h"
+#include "verdict/judge.h"
 
 namespace p2pd {
 
@@ -44,11 +44,41 @@ Outcome<std::vector<TargetName>> targets_of(const Core& core, const Names& names
 }
 
 Outcome<void> check_count(std::size_t rows, std::size_t columns) {
-  if (columns == 0 || rows <= most_pairs / columns) return {};
+  if (rows <= most_ends && columns <= most_ends - rows && rows * columns <= most_pairs) return {};
   return refuse(ErrorCode::invalid_argument, std::to_string(rows) + " initiators x " + std::to_string(columns) +
-                                                 " targets are more than " + std::to_string(most_pairs) +
-                                                 " pairs: name fewer (options initiators, targets)");
+                                                 " targets are more than " + std::to_string(most_pairs) + " pairs, or " +
+                                                 std::to_string(most_ends) +
+                                                 " initiators and targets: name fewer (options initiators, targets)");
 }
+
+// Texts for outlines, in the order in which they come up.
+class Legend {
+ public:
+  explicit Legend(std::vector<std::string>& texts) : texts_(texts) { known_.fill(unknown); }
+
+  std::uint8_t index_of(bool is_same, const Outline& outline) {
+    auto& index = is_same ? known_.back() : known_.at(position(outline));
+    if (index == unknown) {
+      index = static_cast<std::uint8_t>(texts_.size());
+      texts_.push_back(is_same ? "same"
+                               : to_string(outline.possible) + "/" + to_string(outline.answer) + "/" + to_string(outline.route));
+    }
+    return index;
+  }
+
+ private:
+  static constexpr std::size_t answers = 3;
+  static constexpr std::size_t routes = 5;
+  static constexpr std::uint8_t unknown = 0xff;
+
+  static std::size_t position(const Outline& outline) {
+    return (static_cast<std::size_t>(outline.possible) * answers + static_cast<std::size_t>(outline.answer)) * routes +
+           static_cast<std::size_t>(outline.route);
+  }
+
+  std::vector<std::string>& texts_;
+  std::array<std::uint8_t, answers * answers * routes + 1> known_{};
+};
 
 }  // namespace
 
@@ -63,26 +93,14 @@ Outcome<Matrix> make_matrix(const Core& core, const Names& initiators, const Nam
   if (const auto few = check_count(rows->size(), columns->size()); !few) return tl::unexpected<Reason>(few.error());
 
   Matrix matrix;
-  const auto legend_index = [&](const std::string& text) {
-    const auto found = std::find(matrix.legend.begin(), matrix.legend.end(), text);
-    const auto index = found - matrix.legend.begin();
-    if (found == matrix.legend.end()) matrix.legend.push_back(text);
-    return static_cast<std::uint8_t>(index);  // 3 x 3 x 5 texts and "same" at most
-  };
   for (const auto& row : *rows) matrix.rows.push_back(row.to_string());
   for (const auto& column : *columns) matrix.columns.push_back(column.to_string());
-  matrix.cells.reserve(rows->size() * columns->size());
-  for (const auto& row : *rows) {
-    for (const auto& column : *columns) {
-      if (row == column.device) {
-        matrix.cells.push_back(legend_index("same"));
-        continue;
-      }
-      const auto verdict = core.check(row, column, 64, nullptr);
-      matrix.cells.push_back(
-          legend_index(to_string(verdict.possible) + "/" + to_string(verdict.answer) + "/" + to_string(verdict.route)));
-    }
-  }
+  const auto outlines = core.outlines(*rows, *columns);
+  matrix.cells.reserve(outlines.size());
+  Legend legend(matrix.legend);
+  auto outline = outlines.begin();
+  for (const auto& row : *rows)
+    for (const auto& column : *columns) matrix.cells.push_back(legend.index_of(row == column.device, *outline++));
   return matrix;
 }
 

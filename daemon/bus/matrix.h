@@ -13,8 +13,10 @@
 
 namespace p2pd {
 
-// The loop answers nobody else meanwhile: measured, 12 us a pair with many switches in the machine, so 0.1 s.
-inline constexpr std::size_t most_pairs = 8192;
+// The loop answers nobody else meanwhile. Measured with 13,000 functions in the machine: 0.07 us a pair, and 3 us for each
+// initiator and target, so 0.1 s at most.
+inline constexpr std::size_t most_pairs = 262144;
+inline constexpr std::size_t most_ends = 16384;  // initiators and targets together
 
 struct Matrix {
   std::vector<std::string> rows;

@@ -8,13 +8,16 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "arbiter/effect.h"
 #include "arbiter/event.h"
 #include "arbiter/state.h"
 #include "model/machine.h"
 #include "platform/tables.h"
+#include "verdict/judge.h"
 #include "verdict/verdict.h"
 
 namespace p2pd {
@@ -28,6 +31,8 @@ struct Core {
   // The judge's verdict with the arbiter's own blockers added (target-not-enabled, group-held …).
   // `holding`: asked on behalf of this one, or null.
   std::function<Verdict(const Address& initiator, const TargetName& target, unsigned address_bits, const Holding* holding)> check;
+  // What `check` comes to for each pair, asked on behalf of nobody, row by row.
+  std::function<std::vector<Outline>(std::span<const Address> initiators, std::span<const TargetName> targets)> outlines;
   // Puts a request into the event queue; its answer comes through Service::answer, exactly once, never from inside submit.
   std::function<void(Request)> submit;
   // A client named a function that is not in the picture: look once into sysfs. True when it is there now.

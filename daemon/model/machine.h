@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/address.h"
@@ -38,12 +39,19 @@ class Machine {
   [[nodiscard]] const std::vector<Function>& functions() const { return functions_; }
   [[nodiscard]] const Function* find(const Address& address) const;  // O(log n)
   [[nodiscard]] const Function* parent_of(const Function& function) const;
+  // The first of a bus, by address; nothing when nobody is on it.
+  [[nodiscard]] const Function* first_on_bus(std::uint32_t domain, std::uint8_t bus) const;
+  [[nodiscard]] std::vector<const Function*> functions_of_group(std::uint32_t iommu_group) const;
 
   bool operator==(const Machine&) const = default;
 
  private:
   HostFacts host_;
   std::vector<Function> functions_;
+  // Of each function, beside them: a function is so large that a search among them misses the cache at every step.
+  std::vector<Address> addresses_;
+  // IOMMU group and position of each function that is in one, sorted.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> groups_;
 };
 
 }  // namespace p2pd

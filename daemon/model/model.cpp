@@ -40,12 +40,32 @@ Machine::Machine(HostFacts host, std::vector<Function> functions) : host_(std::m
                    [](const Function& a, const Function& b) { return a.address < b.address; });
   const auto same = [](const Function& a, const Function& b) { return a.address == b.address; };
   functions_.erase(std::unique(functions_.begin(), functions_.end(), same), functions_.end());
+  addresses_.reserve(functions_.size());
+  for (const auto& function : functions_) {
+    if (function.iommu_group) groups_.emplace_back(*function.iommu_group, static_cast<std::uint32_t>(addresses_.size()));
+    addresses_.push_back(function.address);
+  }
+  std::sort(groups_.begin(), groups_.end());
 }
 
 const Function* Machine::find(const Address& address) const {
-  const auto found = std::lower_bound(functions_.begin(), functions_.end(), address,
-                                      [](const Function& function, const Address& wanted) { return function.address < wanted; });
-  return found != functions_.end() && found->address == address ? &*found : nullptr;
+  const auto found = std::lower_bound(addresses_.begin(), addresses_.end(), address);
+  if (found == addresses_.end() || *found != address) return nullptr;
+  return &functions_[static_cast<std::size_t>(found - addresses_.begin())];
+}
+
+const Function* Machine::first_on_bus(std::uint32_t domain, std::uint8_t bus) const {
+  const auto found = std::lower_bound(addresses_.begin(), addresses_.end(), Address{domain, bus, 0, 0});
+  if (found == addresses_.end() || found->domain != domain || found->bus != bus) return nullptr;
+  return &functions_[static_cast<std::size_t>(found - addresses_.begin())];
+}
+
+std::vector<const Function*> Machine::functions_of_group(std::uint32_t iommu_group) const {
+  std::vector<const Function*> members;
+  for (auto entry = std::lower_bound(groups_.begin(), groups_.end(), std::pair{iommu_group, std::uint32_t{0}});
+       entry != groups_.end() && entry->first == iommu_group; ++entry)
+    members.push_back(&functions_[entry->second]);
+  return members;
 }
 
 const Function* Machine::parent_of(const Function& function) const { return function.parent ? find(*function.parent) : nullptr; }

@@ -16,55 +16,78 @@ const CpuEntry* find_cpu(const PlatformTables& tables, const HostFacts& host) {
   return found == tables.cpus.end() ? nullptr : &*found;
 }
 
-// The first device of the root bus, as p2pdma.c pci_host_bridge_dev() takes it. The kernel goes by the order of
-// discovery; the lowest device number is the same but for devices that were plugged into a root bus later.
-const Function* first_of_root_bus(const Machine& machine, const Function& below) {
-  const auto& functions = machine.functions();
-  const auto first = std::lower_bound(functions.begin(), functions.end(), Address{below.root_domain, below.root_bus, 0, 0},
-                                      [](const Function& function, const Address& wanted) { return function.address < wanted; });
-  if (first == functions.end() || first->address.domain != below.root_domain || first->address.bus != below.root_bus)
-    return nullptr;
-  return &*first;
+// The kernel looks nothing up for another one, p2pdma.c pci_host_bridge_dev().
+HostBridge::Key key_of(const Function* first) {
+  if (first == nullptr) return HostBridge::Key::missing;
+  const bool is_first_slot = first->address.device == 0 && first->address.function == 0;
+  if (is_first_slot || first->port_type == PortType::root_port) return HostBridge::Key::usable;
+  return first->port_type == PortType::unknown ? HostBridge::Key::unread : HostBridge::Key::no_host_bridge;
 }
 
-RootComplex look_up(const Machine& machine, const PlatformTables& tables, unsigned kernel, const Function& below,
-                    bool is_same_bridge) {
-  const auto* key = first_of_root_bus(machine, below);
-  if (key == nullptr)
-    return {Forwarding::unknown, fmt::format("pci{:04x}:{:02x}", below.root_domain, below.root_bus),
-            "no function is on this root bus"};
-  const auto where = key->address.to_string();
-  const auto name = fmt::format("host bridge {:04x}:{:04x}", key->vendor, key->device);
-  const bool is_first_slot = key->address.device == 0 && key->address.function == 0;
-  if (!is_first_slot && key->port_type != PortType::root_port) {
-    if (key->port_type == PortType::unknown) return {Forwarding::unknown, where, name + ": its port type could not be read"};
-    return {Forwarding::not_listed, where, name + " is neither at 00.0 nor a root port: the kernel looks nothing up for it"};
+Forwarding below(const HostBridge& bridge, bool is_same_bridge) {
+  switch (bridge.key) {
+    case HostBridge::Key::missing:
+    case HostBridge::Key::unread: return Forwarding::unknown;
+    case HostBridge::Key::no_host_bridge: return Forwarding::not_listed;
+    case HostBridge::Key::usable: break;
   }
-  // The first entry that matches decides, p2pdma.c __host_bridge_whitelist().
-  const auto entry = std::find_if(tables.host_bridges.begin(), tables.host_bridges.end(), [&](const HostBridgeEntry& candidate) {
-    return candidate.vendor == key->vendor && (!candidate.device || *candidate.device == key->device) &&
-           candidate.since <= kernel && (candidate.until == 0 || kernel <= candidate.until);
-  });
-  if (entry == tables.host_bridges.end()) return {Forwarding::not_listed, where, name + " is in no list"};
-  if (entry->same_bridge_only && !is_same_bridge)
-    return {Forwarding::same_bridge_only, where, fmt::format("{} ({}) forwards below one host bridge only", name, entry->what)};
-  return {Forwarding::yes, where, fmt::format("{} ({}) forwards", name, entry->what)};
+  if (bridge.entry == nullptr) return Forwarding::not_listed;
+  return bridge.entry->same_bridge_only && !is_same_bridge ? Forwarding::same_bridge_only : Forwarding::yes;
 }
 
 }  // namespace
 
-RootComplex root_complex_between(const Machine& machine, const PlatformTables& tables, unsigned kernel, const Function& a,
-                                 const Function& b) {
-  if (const auto* cpu = find_cpu(tables, machine.host())) return {Forwarding::yes, "", cpu->what + " forwards between any two"};
+HostBridge host_bridge_above(const Machine& machine, const PlatformTables& tables, unsigned kernel, const Function& function) {
+  // The first device of the root bus. The kernel goes by the order of discovery; the lowest device number is the same but
+  // for devices that were plugged into a root bus later.
+  const auto* first = machine.first_on_bus(function.root_domain, function.root_bus);
+  HostBridge bridge{.domain = function.root_domain, .bus = function.root_bus, .known_by = first, .key = key_of(first)};
+  if (bridge.key != HostBridge::Key::usable) return bridge;
+  // The first entry that matches decides, p2pdma.c __host_bridge_whitelist().
+  const auto entry = std::find_if(tables.host_bridges.begin(), tables.host_bridges.end(), [&](const HostBridgeEntry& candidate) {
+    return candidate.vendor == first->vendor && (!candidate.device || *candidate.device == first->device) &&
+           candidate.since <= kernel && (candidate.until == 0 || kernel <= candidate.until);
+  });
+  if (entry != tables.host_bridges.end()) bridge.entry = &*entry;
+  return bridge;
+}
 
-  const bool is_same_bridge = a.root_domain == b.root_domain && a.root_bus == b.root_bus;
-  auto answer = look_up(machine, tables, kernel, a, is_same_bridge);
-  if (!is_same_bridge && answer.forwarding == Forwarding::yes) answer = look_up(machine, tables, kernel, b, is_same_bridge);
-  if (answer.forwarding == Forwarding::not_listed && machine.host().cpu_vendor.empty()) {
-    answer.forwarding = Forwarding::unknown;
-    answer.reason += ", and the CPU is not known";
+RootComplex root_complex_between(const HostFacts& host, const PlatformTables& tables, const HostBridge& a, const HostBridge& b) {
+  RootComplex answer{.cpu = find_cpu(tables, host), .is_cpu_known = !host.cpu_vendor.empty()};
+  if (answer.cpu != nullptr) {
+    answer.forwarding = Forwarding::yes;
+    return answer;
   }
+  const bool is_same_bridge = a.domain == b.domain && a.bus == b.bus;
+  answer.host_bridge = a;
+  answer.forwarding = below(a, is_same_bridge);
+  if (!is_same_bridge && answer.forwarding == Forwarding::yes) {
+    answer.host_bridge = b;
+    answer.forwarding = below(b, is_same_bridge);
+  }
+  if (answer.forwarding == Forwarding::not_listed && !answer.is_cpu_known) answer.forwarding = Forwarding::unknown;
   return answer;
+}
+
+std::string RootComplex::where() const {
+  if (cpu != nullptr) return "";
+  if (host_bridge.known_by == nullptr) return fmt::format("pci{:04x}:{:02x}", host_bridge.domain, host_bridge.bus);
+  return host_bridge.known_by->address.to_string();
+}
+
+std::string RootComplex::reason() const {
+  if (cpu != nullptr) return cpu->what + " forwards between any two";
+  if (host_bridge.known_by == nullptr) return "no function is on this root bus";
+  const auto name = fmt::format("host bridge {:04x}:{:04x}", host_bridge.known_by->vendor, host_bridge.known_by->device);
+  if (host_bridge.key == HostBridge::Key::unread) return name + ": its port type could not be read";
+  if (host_bridge.entry != nullptr) {
+    const auto* extent = forwarding == Forwarding::same_bridge_only ? "forwards below one host bridge only" : "forwards";
+    return fmt::format("{} ({}) {}", name, host_bridge.entry->what, extent);
+  }
+  const auto* missing = host_bridge.key == HostBridge::Key::no_host_bridge
+                            ? " is neither at 00.0 nor a root port: the kernel looks nothing up for it"
+                            : " is in no list";
+  return name + missing + (is_cpu_known ? "" : ", and the CPU is not known");
 }
 
 }  // namespace p2pd

@@ -12,6 +12,19 @@
 
 namespace p2pd {
 
+// What is known of the host bridge above a function; the same for everything below one root bus.
+struct HostBridge {
+  std::uint32_t domain = 0;
+  std::uint8_t bus = 0;
+  const Function* known_by = nullptr;  // the function that the list is keyed by; null: there is none
+  enum class Key : std::uint8_t { missing, unread, no_host_bridge, usable } key = Key::missing;
+  const HostBridgeEntry* entry = nullptr;  // what the list says; null: it is in no list
+};
+
+// `kernel`: whose tables, major * 1000 + minor. Lives as long as machine and tables.
+[[nodiscard]] HostBridge host_bridge_above(const Machine& machine, const PlatformTables& tables, unsigned kernel,
+                                           const Function& function);
+
 enum class Forwarding : std::uint8_t {
   yes,
   // Listed, but only for two functions below the same host bridge, and these are below different ones: known not to work.
@@ -22,12 +35,16 @@ enum class Forwarding : std::uint8_t {
 
 struct RootComplex {
   Forwarding forwarding = Forwarding::unknown;
-  std::string where;   // the function that a host bridge is known by; "" when the CPU decides
-  std::string reason;  // one sentence: which entry, or what is in no list
+  const CpuEntry* cpu = nullptr;  // it decides; else the host bridge does
+  HostBridge host_bridge;
+  bool is_cpu_known = true;
+
+  // Texts are made when they are asked for: most pairs need none.
+  [[nodiscard]] std::string where() const;   // the function that the host bridge is known by; "" when the CPU decides
+  [[nodiscard]] std::string reason() const;  // one sentence: which entry, or what is in no list
 };
 
-// `kernel`: whose tables, major * 1000 + minor.
-[[nodiscard]] RootComplex root_complex_between(const Machine& machine, const PlatformTables& tables, unsigned kernel,
-                                               const Function& a, const Function& b);
+[[nodiscard]] RootComplex root_complex_between(const HostFacts& host, const PlatformTables& tables, const HostBridge& a,
+                                               const HostBridge& b);
 
 }  // namespace p2pd

@@ -16,48 +16,31 @@ const Function* bridge_above(const Machine& machine, const Function& function) {
   return machine.parent_of(function);
 }
 
-std::vector<Address> addresses_below(const std::vector<const Function*>& way, std::size_t count) {
-  std::vector<Address> addresses;
-  addresses.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) addresses.push_back(way[i]->address);
-  return addresses;
-}
-
 }  // namespace
 
-std::vector<const Function*> way_up(const Machine& machine, const Function& function) {
-  std::vector<const Function*> way;
+Way way_up(const Machine& machine, const Function& function) {
+  Way way;
   const auto* next = &function;
   // A dump can be crafted so that two bridges stand above each other: stop where the way would bite its tail.
-  while (next != nullptr &&
-         std::none_of(way.begin(), way.end(), [&](const Function* seen) { return seen->address == next->address; })) {
+  while (next != nullptr && std::find(way.begin(), way.end(), next) == way.end()) {
     way.push_back(next);
     next = bridge_above(machine, *next);
   }
   return way;
 }
 
-Path path_between(const Machine& machine, const Function& initiator, const Function& target) {
-  const auto from = way_up(machine, initiator);
-  const auto to = way_up(machine, target);
-
+Path path_between(std::span<const Function* const> initiator, std::span<const Function* const> target) {
   // Without a common bridge both arms are whole, and the count goes past the root on both sides.
-  std::size_t initiator_hops = from.size();
-  std::size_t target_hops = to.size();
-  Path path;
+  Path path{.initiator_arm = initiator, .target_arm = target};
   // The first node above the target that is also above the initiator is the lowest common one.
-  for (std::size_t i = 0; i < to.size() && !path.common; ++i) {
-    const auto joins =
-        std::find_if(from.begin(), from.end(), [&](const Function* node) { return node->address == to[i]->address; });
-    if (joins == from.end()) continue;
-    path.common = to[i]->address;
-    target_hops = i;
-    initiator_hops = static_cast<std::size_t>(joins - from.begin());
+  for (std::size_t i = 0; i < target.size() && path.common == nullptr; ++i) {
+    const auto joins = std::find(initiator.begin(), initiator.end(), target[i]);
+    if (joins == initiator.end()) continue;
+    path.common = target[i];
+    path.target_arm = target.first(i);
+    path.initiator_arm = initiator.first(static_cast<std::size_t>(joins - initiator.begin()));
   }
-  path.initiator_arm = addresses_below(from, initiator_hops);
-  path.target_arm = addresses_below(to, target_hops);
-  path.distance = static_cast<unsigned>(initiator_hops + target_hops);
-  path.same_host_bridge = initiator.root_domain == target.root_domain && initiator.root_bus == target.root_bus;
+  path.distance = static_cast<unsigned>(path.initiator_arm.size() + path.target_arm.size());
   return path;
 }
 

@@ -3,7 +3,7 @@
 // Where functions sit: the way up to the root, the path between two, and what a function can reach past the IOMMU.
 #pragma once
 
-#include <optional>
+#include <span>
 #include <vector>
 
 #include "model/machine.h"
@@ -11,17 +11,20 @@
 namespace p2pd {
 
 // The function itself, the bridge above it, … up to the one on the root bus. A VF climbs from its PF's bridge.
-[[nodiscard]] std::vector<const Function*> way_up(const Machine& machine, const Function& function);
+using Way = std::vector<const Function*>;
+// `function` is one of the machine's: ways are compared by what they point to.
+[[nodiscard]] Way way_up(const Machine& machine, const Function& function);
 
+// Pieces of two ways: nothing is copied, because it is made for each of very many pairs.
 struct Path {
-  std::vector<Address> initiator_arm;  // initiator first, without the common one
-  std::optional<Address> common;       // lowest common bridge (or the function itself); nothing: only the root complex joins them
-  std::vector<Address> target_arm;     // target first, without the common one
-  unsigned distance = 0;               // as p2pdma counts it: hops on both arms, past the root when there is no common bridge
-  bool same_host_bridge = false;       // both below one root bus
+  std::span<const Function* const> initiator_arm;  // initiator first, without the common one
+  const Function* common = nullptr;  // lowest common bridge (or the function itself); null: only the root complex joins them
+  std::span<const Function* const> target_arm;  // target first, without the common one
+  unsigned distance = 0;  // as p2pdma counts it: hops on both arms, past the root when there is no common bridge
 };
 
-[[nodiscard]] Path path_between(const Machine& machine, const Function& initiator, const Function& target);
+// Lives as long as the ways.
+[[nodiscard]] Path path_between(std::span<const Function* const> initiator, std::span<const Function* const> target);
 
 // Every function whose BARs (ports included) `initiator` can address without passing the IOMMU, from the ACS bits as
 // they are now. The unit of isolation. The initiator itself is not in it, nor is what has no memory BAR. Where the rule

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "verdict/judge.h"
 
+#include <utility>
+
+#include "platform/kernel_release.h"
 #include "topology/topology.h"
 #include "verdict/codes.h"
 #include "verdict/conditions.h"
-#include "verdict/kernel_rule.h"
+#include "verdict/findings.h"
 #include "verdict/route.h"
 
 namespace p2pd {
@@ -20,21 +23,50 @@ void require_found(const Function* function, const Address& address, std::vector
                                                         .isolation = ""}));
 }
 
+Place place_of(const Machine& machine, const PlatformTables& tables, unsigned kernel, const Function& function) {
+  return {.function = &function,
+          .way = way_up(machine, function),
+          .host_bridge = host_bridge_above(machine, tables, kernel, function)};
+}
+
 // Bridges between the two whose kind could not be read: what they do with a request is a guess.
-void judge_path(const Machine& machine, const Path& path, std::vector<Blocker>& blockers) {
-  const auto judge_bridge = [&](const Address& address) {
-    const auto* bridge = machine.find(address);
-    if (bridge == nullptr || !bridge->is_bridge() || bridge->port_type != PortType::unknown) return;
-    blockers.push_back(undecided(Code::config_unreadable, {.where = address.to_string(),
-                                                           .observed = "a bridge whose capabilities could not be read",
-                                                           .needed = "config space beyond byte 64, read by root",
-                                                           .remedy = "sudo lspci -xxxx",
-                                                           .isolation = ""}));
+void judge_path(const Path& path, Findings& findings) {
+  const auto judge_bridge = [&](const Function& bridge) {
+    if (!bridge.is_bridge() || bridge.port_type != PortType::unknown) return;
+    findings.doubt(Code::config_unreadable, [&]() -> Finding {
+      return {.where = bridge.address.to_string(),
+              .observed = "a bridge whose capabilities could not be read",
+              .needed = "config space beyond byte 64, read by root",
+              .remedy = "sudo lspci -xxxx",
+              .isolation = ""};
+    });
   };
   // From the second on: the first of each arm is initiator or target, judged as what they are.
-  for (std::size_t i = 1; i < path.initiator_arm.size(); ++i) judge_bridge(path.initiator_arm[i]);
-  if (path.common) judge_bridge(*path.common);
-  for (std::size_t i = 1; i < path.target_arm.size(); ++i) judge_bridge(path.target_arm[i]);
+  for (std::size_t i = 1; i < path.initiator_arm.size(); ++i) judge_bridge(*path.initiator_arm[i]);
+  if (path.common != nullptr) judge_bridge(*path.common);
+  for (std::size_t i = 1; i < path.target_arm.size(); ++i) judge_bridge(*path.target_arm[i]);
+}
+
+struct Between {
+  Route route = Route::none;
+  KernelRule::MapType map_type = KernelRule::MapType::unknown;
+  unsigned distance = 0;
+};
+
+// All that neither end has alone.
+Between judge_between(const HostFacts& host, const PlatformTables& tables, const Place& initiator, const Place& target,
+                      Findings& findings) {
+  const auto path = path_between(initiator.way, target.way);
+  const auto kernel = apply_kernel_rule(host, tables, initiator, target, path);
+  const auto route = find_route(host, *initiator.function, *target.function, path, kernel, findings);
+  judge_path(path, findings);
+  return {.route = route, .map_type = kernel.map_type, .distance = path.distance};
+}
+
+Weight weight_of(const std::vector<Blocker>& blockers) {
+  Weight weight;
+  for (const auto& blocker : blockers) weight.add(blocker.severity, blocker.is_certain);
+  return weight;
 }
 
 }  // namespace
@@ -44,31 +76,29 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   Verdict verdict;
   verdict.initiator = initiator;
   verdict.target = target;
+  verdict.kernel.present = machine.host().kernel_p2pdma;
 
   const auto* from = machine.find(initiator);
   const auto* to = machine.find(target.device);
   require_found(from, initiator, verdict.blockers);
   if (initiator != target.device) require_found(to, target.device, verdict.blockers);
   if (from == nullptr || to == nullptr) {
-    verdict.kernel.present = machine.host().kernel_p2pdma;
     verdict.conclude();
     return verdict;
   }
 
-  const auto path = path_between(machine, *from, *to);
-  const auto kernel = apply_kernel_rule(machine, tables, *from, *to, path);
-  auto route = find_route(machine, *from, *to, kernel);
-  verdict.kernel = kernel.rule;
-  verdict.notes = kernel.notes;
-  verdict.route = route.route;
-  verdict.blockers = std::move(route.blockers);
+  Findings findings(verdict.blockers);
+  const auto kernel = choose_table(machine.host(), tables);
+  const auto between = judge_between(machine.host(), tables, place_of(machine, tables, kernel, *from),
+                                     place_of(machine, tables, kernel, *to), findings);
+  verdict.route = between.route;
+  verdict.kernel.map_type = between.map_type;
+  verdict.kernel.distance = between.distance;
+  verdict.kernel.table = kernel_name(kernel);
+  verdict.notes = notes_about_table(machine.host(), tables);
 
-  judge_path(machine, path, verdict.blockers);
   judge_range(*to, target, verdict.blockers);
-  if (verdict.route == Route::switched) {
-    auto beyond = judge_reach(*from, *to, target, options.address_bits);
-    verdict.blockers.insert(verdict.blockers.end(), beyond.begin(), beyond.end());
-  }
+  if (verdict.route == Route::switched) judge_reach(*from, *to, target, options.address_bits, findings);
   judge_host(machine.host(), verdict.blockers);
   judge_initiator(machine, *from, {verdict.blockers, verdict.notes});
   judge_group(machine, *from, verdict.blockers);
@@ -78,6 +108,58 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   }
   verdict.conclude();
   return verdict;
+}
+
+void PairEnd::conclude() {
+  weight.add(weight_of(std::exchange(blockers, {})));
+  group_weight.add(weight_of(std::exchange(group_blockers, {})));
+}
+
+Outliner::Outliner(const Machine& machine, const PlatformTables& tables)
+    : machine_(machine), tables_(tables), kernel_(choose_table(machine.host(), tables)) {
+  std::vector<Blocker> blockers;
+  judge_host(machine.host(), blockers);
+  host_weight_ = weight_of(blockers);
+}
+
+PairEnd Outliner::initiator(const Address& address) const {
+  PairEnd end;
+  const auto* function = machine_.find(address);
+  if (function == nullptr) return end;
+  std::vector<std::string> notes;
+  end.place = place_of(machine_, tables_, kernel_, *function);
+  judge_initiator(machine_, *function, {end.blockers, notes});
+  judge_group(machine_, *function, end.group_blockers);
+  return end;
+}
+
+PairEnd Outliner::target(const TargetName& name) const {
+  PairEnd end{.target = name};
+  const auto* function = machine_.find(name.device);
+  if (function == nullptr) return end;
+  std::vector<std::string> notes;
+  end.place = place_of(machine_, tables_, kernel_, *function);
+  judge_range(*function, name, end.blockers);
+  judge_target(machine_, *function, {end.blockers, notes});
+  judge_group(machine_, *function, end.group_blockers);
+  return end;
+}
+
+Outline Outliner::between(const PairEnd& initiator, const PairEnd& target, const JudgeOptions& options) const {
+  if (initiator.place.function == nullptr || target.place.function == nullptr)
+    return {.possible = Answer::no, .answer = Answer::no};
+  const auto& from = *initiator.place.function;
+  const auto& to = *target.place.function;
+  Findings findings;
+  const auto route = judge_between(machine_.host(), tables_, initiator.place, target.place, findings).route;
+  if (route == Route::switched) judge_reach(from, to, target.target, options.address_bits, findings);
+  auto weight = findings.weight();
+  weight.add(host_weight_);
+  weight.add(initiator.weight);
+  weight.add(initiator.group_weight);
+  weight.add(target.weight);
+  if (from.iommu_group != to.iommu_group) weight.add(target.group_weight);
+  return {.possible = weight.possible(), .answer = weight.answer(), .route = route};
 }
 
 }  // namespace p2pd

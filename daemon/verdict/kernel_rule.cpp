@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "platform/kernel_release.h"
 
 namespace p2pd {
@@ -14,19 +16,24 @@ bool is_conventional(const Function& function) {
   return function.port_type == PortType::conventional || function.port_type == PortType::pcie_to_pci_bridge;
 }
 
-unsigned choose_table(const HostFacts& host, const PlatformTables& tables, std::vector<std::string>& notes) {
-  const auto newest = kernel_name(tables.newest_kernel);
-  const auto running = parse_kernel_release(host.kernel_release);
-  if (!running) {
-    notes.push_back(fmt::format("kernel-release-unknown: judged by the table of kernel {}", newest));
-    return tables.newest_kernel;
-  }
-  if (*running > tables.newest_kernel) {
-    notes.push_back(
-        fmt::format("rule-newer-kernel: kernel {} is newer than our newest table ({})", kernel_name(*running), newest));
-    return tables.newest_kernel;
-  }
-  return *running;
+bool redirects(const Function& function) { return !is_conventional(function) && function.acs.redirects(); }
+
+bool is_acs_unread(const Function& function) { return !is_conventional(function) && function.acs.state == Acs::State::unknown; }
+
+// In the kernel's order: the target's side with the common one, tested before it is compared, then the initiator's.
+template <class Visit>
+void visit_in_order(const Path& path, const Visit& visit) {
+  for (const auto* function : path.target_arm) visit(*function);
+  if (path.common != nullptr) visit(*path.common);
+  for (const auto* function : path.initiator_arm) visit(*function);
+}
+
+std::vector<const Function*> those_of(const Path& path, bool (*test)(const Function&)) {
+  std::vector<const Function*> found;
+  visit_in_order(path, [&](const Function& function) {
+    if (test(function)) found.push_back(&function);
+  });
+  return found;
 }
 
 KernelRule::MapType through_root(Forwarding forwarding) {
@@ -41,33 +48,36 @@ KernelRule::MapType through_root(Forwarding forwarding) {
 
 }  // namespace
 
-KernelFinding apply_kernel_rule(const Machine& machine, const PlatformTables& tables, const Function& initiator,
-                                const Function& target, const Path& path) {
+unsigned choose_table(const HostFacts& host, const PlatformTables& tables) {
+  return std::min(parse_kernel_release(host.kernel_release).value_or(tables.newest_kernel), tables.newest_kernel);
+}
+
+std::vector<std::string> notes_about_table(const HostFacts& host, const PlatformTables& tables) {
+  const auto newest = kernel_name(tables.newest_kernel);
+  const auto running = parse_kernel_release(host.kernel_release);
+  if (!running) return {fmt::format("kernel-release-unknown: judged by the table of kernel {}", newest)};
+  if (*running <= tables.newest_kernel) return {};
+  return {fmt::format("rule-newer-kernel: kernel {} is newer than our newest table ({})", kernel_name(*running), newest)};
+}
+
+std::vector<const Function*> redirecting(const Path& path) { return those_of(path, redirects); }
+std::vector<const Function*> unread(const Path& path) { return those_of(path, is_acs_unread); }
+
+KernelFinding apply_kernel_rule(const HostFacts& host, const PlatformTables& tables, const Place& initiator, const Place& target,
+                                const Path& path) {
   KernelFinding finding;
-  const auto kernel = choose_table(machine.host(), tables, finding.notes);
-  finding.rule.present = machine.host().kernel_p2pdma;
-  finding.rule.distance = path.distance;
-  finding.rule.table = kernel_name(kernel);
-
-  if (path.common) {
-    const auto test = [&](const Address& address) {
-      const auto* node = machine.find(address);
-      if (node == nullptr || is_conventional(*node)) return;
-      if (node->acs.state == Acs::State::unknown) finding.unread.push_back(node);
-      if (node->acs.redirects()) finding.redirecting.push_back(node);
-    };
-    // In the kernel's order: the target's side with the common one, tested before it is compared, then the initiator's.
-    for (const auto& address : path.target_arm) test(address);
-    test(*path.common);
-    for (const auto& address : path.initiator_arm) test(address);
-
-    if (finding.redirecting.empty()) {
-      finding.rule.map_type = finding.unread.empty() ? KernelRule::MapType::bus_address : KernelRule::MapType::unknown;
+  if (path.common != nullptr) {
+    visit_in_order(path, [&](const Function& function) {
+      finding.is_redirected |= redirects(function);
+      finding.is_unread |= is_acs_unread(function);
+    });
+    if (!finding.is_redirected) {
+      finding.map_type = finding.is_unread ? KernelRule::MapType::unknown : KernelRule::MapType::bus_address;
       return finding;
     }
   }
-  finding.root_complex = root_complex_between(machine, tables, kernel, initiator, target);
-  finding.rule.map_type = through_root(finding.root_complex.forwarding);
+  finding.root_complex = root_complex_between(host, tables, initiator.host_bridge, target.host_bridge);
+  finding.map_type = through_root(finding.root_complex.forwarding);
   return finding;
 }
 

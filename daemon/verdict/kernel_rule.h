@@ -15,17 +15,32 @@
 
 namespace p2pd {
 
-struct KernelFinding {
-  KernelRule rule;
-  // Functions of the path with an ACS redirect, and those whose ACS could not be read; only when the path has a common
-  // bridge, else the kernel does not ask.
-  std::vector<const Function*> redirecting;
-  std::vector<const Function*> unread;
-  RootComplex root_complex;        // asked for when the path does not stay below a common bridge
-  std::vector<std::string> notes;  // which table was taken, when it was not the running kernel's
+// Whose host-bridge table judges this machine, major * 1000 + minor.
+[[nodiscard]] unsigned choose_table(const HostFacts& host, const PlatformTables& tables);
+// When it is not the running kernel's.
+[[nodiscard]] std::vector<std::string> notes_about_table(const HostFacts& host, const PlatformTables& tables);
+
+// One end of a path.
+struct Place {
+  const Function* function = nullptr;
+  Way way;
+  HostBridge host_bridge;
 };
 
-[[nodiscard]] KernelFinding apply_kernel_rule(const Machine& machine, const PlatformTables& tables, const Function& initiator,
-                                              const Function& target, const Path& path);
+struct KernelFinding {
+  KernelRule::MapType map_type = KernelRule::MapType::unknown;
+  // Functions of the path have an ACS redirect; the ACS of some could not be read. Only when the path has a common bridge,
+  // else the kernel does not ask.
+  bool is_redirected = false;
+  bool is_unread = false;
+  RootComplex root_complex;  // asked for when the path does not stay below a common bridge
+};
+
+[[nodiscard]] KernelFinding apply_kernel_rule(const HostFacts& host, const PlatformTables& tables, const Place& initiator,
+                                              const Place& target, const Path& path);
+
+// Which ones those are, in the order in which the kernel tests them.
+[[nodiscard]] std::vector<const Function*> redirecting(const Path& path);
+[[nodiscard]] std::vector<const Function*> unread(const Path& path);
 
 }  // namespace p2pd

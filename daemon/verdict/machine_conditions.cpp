@@ -55,11 +55,11 @@ void judge_group(const Machine& machine, const Function& function, std::vector<B
   if (!function.iommu_group) return;
   std::vector<std::string> held;
   std::vector<std::string> remedies;
-  for (const auto& other : machine.functions()) {
+  for (const auto* other : machine.functions_of_group(*function.iommu_group)) {
     // The function's own driver is a finding of its own.
-    if (other.iommu_group != function.iommu_group || other.address == function.address || leaves_viable(other)) continue;
-    held.push_back(fmt::format("{} (driver {})", other.address.to_string(), other.driver));
-    remedies.push_back("p2p-client bind " + other.address.to_string());
+    if (other->address == function.address || leaves_viable(*other)) continue;
+    held.push_back(fmt::format("{} (driver {})", other->address.to_string(), other->driver));
+    remedies.push_back("p2p-client bind " + other->address.to_string());
   }
   if (held.empty()) return;
   blockers.push_back(blocked(Code::group_not_viable, {.where = fmt::format("IOMMU group {}", *function.iommu_group),
@@ -70,7 +70,9 @@ void judge_group(const Machine& machine, const Function& function, std::vector<B
 }
 
 std::vector<Blocker> judge_machine(const Machine& machine) {
-  auto blockers = judge_virtualization(machine.host());
+  std::vector<Blocker> blockers;
+  Findings findings(blockers);
+  judge_virtualization(machine.host(), findings);
   judge_host(machine.host(), blockers);
   return blockers;
 }

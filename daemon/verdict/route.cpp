@@ -43,105 +43,127 @@ std::string controls_of(const std::vector<const Function*>& functions) {
 }
 
 // The remedy names every function that redirects, in the kernel's syntax (';' between them).
-Blocker redirected(const KernelFinding& kernel) {
-  Finding finding{.where = names_of(kernel.redirecting, ", "),
-                  .observed = fmt::format("{}; root complex: {}", controls_of(kernel.redirecting), kernel.root_complex.reason),
-                  .needed = "no ACS redirect (RR, CR, EC) on the path, or a root complex known to forward peer requests",
-                  .remedy = "pci=disable_acs_redir=" + names_of(kernel.redirecting, ";"),
-                  .isolation = "functions below these ports reach each other without passing the IOMMU"};
+void tell_redirected(const KernelFinding& kernel, const Path& path, Findings& findings) {
+  const auto tell = [&]() -> Finding {
+    const auto ports = redirecting(path);
+    return {.where = names_of(ports, ", "),
+            .observed = fmt::format("{}; root complex: {}", controls_of(ports), kernel.root_complex.reason()),
+            .needed = "no ACS redirect (RR, CR, EC) on the path, or a root complex known to forward peer requests",
+            .remedy = "pci=disable_acs_redir=" + names_of(ports, ";"),
+            .isolation = "functions below these ports reach each other without passing the IOMMU"};
+  };
   // Certain only where it is known that it does not forward.
-  return kernel.root_complex.forwarding == Forwarding::same_bridge_only
-             ? blocked(Code::acs_redirect_no_root_complex, std::move(finding))
-             : undecided(Code::acs_redirect_no_root_complex, std::move(finding));
+  if (kernel.root_complex.forwarding == Forwarding::same_bridge_only)
+    findings.block(Code::acs_redirect_no_root_complex, tell);
+  else
+    findings.doubt(Code::acs_redirect_no_root_complex, tell);
 }
 
-Blocker not_forwarded(const RootComplex& root_complex) {
-  Finding finding{.where = root_complex.where,
-                  .observed = root_complex.reason,
-                  .needed = "a root complex known to forward peer requests, or both functions below one switch",
-                  .remedy = "",
-                  .isolation = ""};
-  return root_complex.forwarding == Forwarding::same_bridge_only ? blocked(Code::different_host_bridge, std::move(finding))
-                                                                 : undecided(Code::root_complex_unknown, std::move(finding));
+void tell_not_forwarded(const RootComplex& root_complex, Findings& findings) {
+  const auto tell = [&]() -> Finding {
+    return {.where = root_complex.where(),
+            .observed = root_complex.reason(),
+            .needed = "a root complex known to forward peer requests, or both functions below one switch",
+            .remedy = "",
+            .isolation = ""};
+  };
+  if (root_complex.forwarding == Forwarding::same_bridge_only)
+    findings.block(Code::different_host_bridge, tell);
+  else
+    findings.doubt(Code::root_complex_unknown, tell);
 }
 
-Blocker acs_not_read(const std::vector<const Function*>& unread) {
-  return undecided(Code::acs_unknown, {.where = names_of(unread, ", "),
-                                       .observed = "the ACS control could not be read",
-                                       .needed = "extended config space, read by root",
-                                       .remedy = "sudo lspci -xxxx",
-                                       .isolation = ""});
+void tell_acs_not_read(const Path& path, Findings& findings) {
+  findings.doubt(Code::acs_unknown, [&]() -> Finding {
+    return {.where = names_of(unread(path), ", "),
+            .observed = "the ACS control could not be read",
+            .needed = "extended config space, read by root",
+            .remedy = "sudo lspci -xxxx",
+            .isolation = ""};
+  });
+}
+
+void tell_same_function(const Function& function, Findings& findings) {
+  findings.block(Code::same_function, [&]() -> Finding {
+    return {.where = function.address.to_string(),
+            .observed = "initiator and target are one function",
+            .needed = "two functions: a function with an enabled target is never lent",
+            .remedy = "",
+            .isolation = ""};
+  });
+}
+
+void tell_different_domain(const Address& initiator, const Address& target, Findings& findings) {
+  findings.block(Code::different_domain, [&]() -> Finding {
+    return {.where = fmt::format("{}, {}", initiator.to_string(), target.to_string()),
+            .observed = fmt::format("domains {:04x} and {:04x}", initiator.domain, target.domain),
+            .needed = "one domain: a completion carries no domain, nothing is known that brings it back",
+            .remedy = "",
+            .isolation = ""};
+  });
 }
 
 }  // namespace
 
-std::vector<Blocker> judge_virtualization(const HostFacts& host) {
-  if (host.virtualization == "none") return {};
-  const bool is_known = host.virtualization != "unknown" && !host.virtualization.empty();
-  return {
-      undecided(Code::virtual_topology, {.where = "this machine",
-                                         .observed = is_known ? "a virtual machine: " + host.virtualization
-                                                              : "it could not be read whether this is a virtual machine",
-                                         .needed = "a physical machine, or a description by the hypervisor of who reaches whom",
-                                         .remedy = is_known ? "[platform] virtualization = \"none\" in /etc/p2pd/p2pd.toml" : "",
-                                         .isolation = is_known ? "emulated hardware counts as physical: for laboratories" : ""})};
+bool judge_virtualization(const HostFacts& host, Findings& findings) {
+  if (host.virtualization == "none") return true;
+  findings.doubt(Code::virtual_topology, [&]() -> Finding {
+    const bool is_known = host.virtualization != "unknown" && !host.virtualization.empty();
+    return {.where = "this machine",
+            .observed =
+                is_known ? "a virtual machine: " + host.virtualization : "it could not be read whether this is a virtual machine",
+            .needed = "a physical machine, or a description by the hypervisor of who reaches whom",
+            .remedy = is_known ? "[platform] virtualization = \"none\" in /etc/p2pd/p2pd.toml" : "",
+            .isolation = is_known ? "emulated hardware counts as physical: for laboratories" : ""};
+  });
+  return false;
 }
 
-RouteFinding find_route(const Machine& machine, const Function& initiator, const Function& target, const KernelFinding& kernel) {
+Route find_route(const HostFacts& host, const Function& initiator, const Function& target, const Path& path,
+                 const KernelFinding& kernel, Findings& findings) {
   if (initiator.address == target.address) {
-    return {Route::local,
-            {blocked(Code::same_function, {.where = initiator.address.to_string(),
-                                           .observed = "initiator and target are one function",
-                                           .needed = "two functions: a function with an enabled target is never lent",
-                                           .remedy = "",
-                                           .isolation = ""})}};
+    tell_same_function(initiator, findings);
+    return Route::local;
   }
-  RouteFinding finding;
-  if (initiator.address.domain != target.address.domain) {
-    finding.blockers.push_back(
-        blocked(Code::different_domain,
-                {.where = fmt::format("{}, {}", initiator.address.to_string(), target.address.to_string()),
-                 .observed = fmt::format("domains {:04x} and {:04x}", initiator.address.domain, target.address.domain),
-                 .needed = "one domain: a completion carries no domain, nothing is known that brings it back",
-                 .remedy = "",
-                 .isolation = ""}));
-  }
-  auto is_virtual = judge_virtualization(machine.host());
-  finding.blockers.insert(finding.blockers.end(), is_virtual.begin(), is_virtual.end());
-  if (!finding.blockers.empty()) return finding;
+  const bool is_one_domain = initiator.address.domain == target.address.domain;
+  if (!is_one_domain) tell_different_domain(initiator.address, target.address, findings);
+  const bool is_physical = judge_virtualization(host, findings);
+  if (!is_one_domain || !is_physical) return Route::none;
 
-  switch (kernel.rule.map_type) {
-    case KernelRule::MapType::bus_address: finding.route = Route::switched; return finding;
-    case KernelRule::MapType::through_host_bridge: finding.route = Route::root_complex; return finding;
+  switch (kernel.map_type) {
+    case KernelRule::MapType::bus_address: return Route::switched;
+    case KernelRule::MapType::through_host_bridge: return Route::root_complex;
     case KernelRule::MapType::not_supported:
     case KernelRule::MapType::unknown: break;
   }
-  if (!kernel.redirecting.empty())
-    finding.blockers.push_back(redirected(kernel));
-  else if (!kernel.unread.empty())
-    finding.blockers.push_back(acs_not_read(kernel.unread));
+  if (kernel.is_redirected)
+    tell_redirected(kernel, path, findings);
+  else if (kernel.is_unread)
+    tell_acs_not_read(path, findings);
   else
-    finding.blockers.push_back(not_forwarded(kernel.root_complex));
-  return finding;
+    tell_not_forwarded(kernel.root_complex, findings);
+  return Route::none;
 }
 
-std::vector<Blocker> judge_reach(const Function& initiator, const Function& target, const TargetName& name,
-                                 unsigned address_bits) {
+void judge_reach(const Function& initiator, const Function& target, const TargetName& name, unsigned address_bits,
+                 Findings& findings) {
+  if (address_bits >= 64) return;
   const auto* bar = target.find_bar(name.bar);
-  if (bar == nullptr || !bar->bus_address || address_bits >= 64) return {};
+  if (bar == nullptr || !bar->bus_address) return;
   const auto rest = bar->size.value - std::min(bar->size.value, name.offset.value);
   const auto length = std::max<std::uint64_t>(name.length.value != 0 ? name.length.value : rest, 1);
   const auto first = bar->bus_address->value + name.offset.value;
   const auto range = make_range(BusAddress{first}, Bytes{length});
   const auto reach = (std::uint64_t{1} << address_bits) - 1;
-  if (range && range->last() <= reach) return {};
-  return {blocked(
-      Code::beyond_dma_mask,
-      {.where = initiator.address.to_string(),
-       .observed = fmt::format("{} is at bus address {:#x}, the initiator reaches up to {:#x}", name.to_string(), first, reach),
-       .needed = "a bus address that the initiator reaches: on a switch route it is the cookie",
-       .remedy = "",
-       .isolation = ""})};
+  if (range && range->last() <= reach) return;
+  findings.block(Code::beyond_dma_mask, [&]() -> Finding {
+    return {
+        .where = initiator.address.to_string(),
+        .observed = fmt::format("{} is at bus address {:#x}, the initiator reaches up to {:#x}", name.to_string(), first, reach),
+        .needed = "a bus address that the initiator reaches: on a switch route it is the cookie",
+        .remedy = "",
+        .isolation = ""};
+  });
 }
 
 }  // namespace p2pd

@@ -3,23 +3,24 @@
 
 namespace p2pd {
 
-namespace {
-
-Answer weigh(const std::vector<Blocker>& blockers, bool with_setup) {
-  auto answer = Answer::yes;
-  for (const auto& blocker : blockers) {
-    if (blocker.severity == Severity::limit || (blocker.severity == Severity::setup && !with_setup)) continue;
-    if (blocker.is_certain) return Answer::no;
-    answer = Answer::unknown;
-  }
-  return answer;
+void Weight::add(Severity severity, bool is_certain) {
+  if (severity == Severity::limit) return;
+  if (severity == Severity::setup)
+    found_ |= is_certain ? setup_certain : setup_uncertain;
+  else
+    found_ |= is_certain ? block_certain : block_uncertain;
 }
 
-}  // namespace
+Answer Weight::answer(unsigned no, unsigned unknown) const {
+  if ((found_ & no) != 0) return Answer::no;
+  return (found_ & unknown) != 0 ? Answer::unknown : Answer::yes;
+}
 
 void Verdict::conclude() {
-  possible = weigh(blockers, false);
-  answer = weigh(blockers, true);
+  Weight weight;
+  for (const auto& blocker : blockers) weight.add(blocker.severity, blocker.is_certain);
+  possible = weight.possible();
+  answer = weight.answer();
 }
 
 std::string to_string(Tristate value) {

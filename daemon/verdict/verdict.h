@@ -38,6 +38,21 @@ struct Blocker {
   bool operator==(const Blocker&) const = default;
 };
 
+// What reasons come to when their texts are left out.
+class Weight {
+ public:
+  void add(Severity severity, bool is_certain);
+  void add(const Weight& other) { found_ |= other.found_; }
+  [[nodiscard]] Answer possible() const { return answer(block_certain, block_uncertain); }
+  [[nodiscard]] Answer answer() const { return answer(block_certain | setup_certain, block_uncertain | setup_uncertain); }
+
+ private:
+  enum Kind : unsigned { block_certain = 1, block_uncertain = 2, setup_certain = 4, setup_uncertain = 8 };
+  [[nodiscard]] Answer answer(unsigned no, unsigned unknown) const;
+
+  unsigned found_ = 0;  // of Kind
+};
+
 // What p2pdma of the running kernel would decide (p2pdma.c calc_map_type_and_dist). Predicts what kernel importers
 // accept; where the kernel has no p2pdma, `present` is no and it decides nothing.
 struct KernelRule {

@@ -69,7 +69,8 @@ TEST_P(OpenTargetFaults, LeaveNothing) {
   close_target();
 }
 
-INSTANTIATE_TEST_SUITE_P(EachStep, OpenTargetFaults, testing::Values("open", "keep t1.c", "keep t1.g", "keep t1.d"));
+INSTANTIATE_TEST_SUITE_P(EachStep, OpenTargetFaults,
+                         testing::Values("open", "ask to be told when it is wanted", "keep t1.c", "keep t1.g", "keep t1.d"));
 
 class MapFaults : public Faults {
  protected:

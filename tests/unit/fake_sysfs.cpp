@@ -79,6 +79,7 @@ void FakeSysfs::add(const FakeFunction& function) {
   attribute("class", fmt::format("0x{:06x}\n", facts.class_code));
   attribute("revision", fmt::format("0x{:02x}\n", facts.revision));
   attribute("resource", resource_text(function.bars));
+  attribute("irq", "0\n");  // lspci gives up without it
   attribute("numa_node", fmt::format("{}\n", function.numa_node));
   attribute("driver_override", "(null)\n");
   attribute("power_state", function.power_state + "\n");

@@ -37,6 +37,28 @@ TEST(Machine, KnowsWhoStandsAbove) {
   EXPECT_EQ(machine.parent_of(*machine.find(at("0000:00:02.0"))), nullptr);
 }
 
+TEST(Machine, KnowsWhoIsFirstOnABus) {
+  const Machine machine({}, {a_function("0001:80:03.0", "b"), a_function("0001:80:02.1", "a"), a_function("0001:81:00.0", "c")});
+  EXPECT_EQ(machine.first_on_bus(1, 0x80)->driver, "a");
+  EXPECT_EQ(machine.first_on_bus(1, 0x7f), nullptr);
+  EXPECT_EQ(machine.first_on_bus(0, 0x80), nullptr);
+}
+
+TEST(Machine, KnowsWhoIsInAnIommuGroup) {
+  const auto grouped = [](std::string_view address, std::uint32_t group) {
+    auto function = a_function(address, "");
+    function.iommu_group = group;
+    return function;
+  };
+  const Machine machine(
+      {}, {grouped("0000:03:00.0", 7), grouped("0000:01:00.0", 7), grouped("0000:02:00.0", 6), a_function("0000:04:00.0", "")});
+  const auto members = machine.functions_of_group(7);
+  ASSERT_EQ(members.size(), 2U);
+  EXPECT_EQ(members[0]->address, at("0000:01:00.0"));
+  EXPECT_EQ(members[1]->address, at("0000:03:00.0"));
+  EXPECT_TRUE(machine.functions_of_group(8).empty());
+}
+
 TEST(Function, HasTheBarsThatItHas) {
   const Machine machine = a_machine().with(an_endpoint("0000:00:04.0").with(bar(0, 4_KiB), big_bar(2, 1_MiB)));
   const auto* function = machine.find(at("0000:00:04.0"));

@@ -47,6 +47,13 @@ TEST(HostBridgeTable, HasNothingThatIsOnlyQueued) {
   }
 }
 
+Forwarding forwarding_between(const Machine& machine, unsigned kernel, std::string_view a, std::string_view b) {
+  const auto above = [&](std::string_view name) {
+    return host_bridge_above(machine, builtin_tables(), kernel, *machine.find(at(name)));
+  };
+  return root_complex_between(machine.host(), builtin_tables(), above(a), above(b)).forwarding;
+}
+
 struct RootCase {
   const char* what;
   HostChange cpu;
@@ -65,10 +72,10 @@ TEST_P(RootComplexBetween, IsAsTheKernelKnowsIt) {
                                                    a_root_port("0000:00:02.0").with(an_endpoint("0000:01:00.0")),
                                                    a_root_port("0000:00:03.0").with(an_endpoint("0000:02:00.0")),
                                                    a_root_port("0000:80:02.0").with(an_endpoint("0000:81:00.0")));
-  const auto* a = machine.find(at("0000:01:00.0"));
-  const auto* b = machine.find(at(vendor_b != 0 ? "0000:81:00.0" : "0000:02:00.0"));
-  EXPECT_EQ(root_complex_between(machine, builtin_tables(), kernel, *a, *b).forwarding, forwarding);
-  EXPECT_EQ(root_complex_between(machine, builtin_tables(), kernel, *b, *a).forwarding, forwarding);
+  const auto* a = "0000:01:00.0";
+  const auto* b = vendor_b != 0 ? "0000:81:00.0" : "0000:02:00.0";
+  EXPECT_EQ(forwarding_between(machine, kernel, a, b), forwarding);
+  EXPECT_EQ(forwarding_between(machine, kernel, b, a), forwarding);
 }
 
 void an_old_amd(HostFacts& host) {
@@ -102,9 +109,7 @@ TEST(RootComplex, IsKnownByTheFirstFunctionOfTheRootBusOnly) {
   const auto between = [](Node first) {
     const Machine machine = a_machine().on(intel).with(first.with(ids(0x8086, 0x2030)), an_endpoint("0000:00:1e.0"),
                                                        a_root_port("0000:00:1f.0").with(an_endpoint("0000:01:00.0")));
-    return root_complex_between(machine, builtin_tables(), 7003, *machine.find(at("0000:01:00.0")),
-                                *machine.find(at("0000:00:1e.0")))
-        .forwarding;
+    return forwarding_between(machine, 7003, "0000:01:00.0", "0000:00:1e.0");
   };
   EXPECT_EQ(between(a_root_port("0000:00:02.0")), Forwarding::yes);
   EXPECT_EQ(between(an_endpoint("0000:00:00.0")), Forwarding::yes);

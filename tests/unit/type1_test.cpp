@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 
 #include <cerrno>
@@ -74,6 +75,9 @@ class ScriptedKernel {
   std::vector<vfio_iommu_type1_dma_map> maps;
   std::vector<vfio_iommu_type1_dma_unmap> unmaps;
   std::vector<off_t> mmap_offsets;
+  bool has_request_index = true;
+  std::uint32_t request_count = 1;
+  UniqueFd request_eventfd;  // the kernel's copy of what was set for VFIO_PCI_REQ_IRQ_INDEX
 
  private:
   int open(const std::string& path) {
@@ -91,6 +95,8 @@ class ScriptedKernel {
       case VFIO_GROUP_GET_DEVICE_FD: return ::memfd_create(static_cast<const char*>(argument), MFD_CLOEXEC);
       case VFIO_IOMMU_GET_INFO: return iommu_info(static_cast<std::byte*>(argument));
       case VFIO_DEVICE_GET_REGION_INFO: return region_info(static_cast<std::byte*>(argument));
+      case VFIO_DEVICE_GET_IRQ_INFO: return irq_info(*static_cast<vfio_irq_info*>(argument));
+      case VFIO_DEVICE_SET_IRQS: return set_irqs(static_cast<const std::byte*>(argument));
       case VFIO_IOMMU_MAP_DMA: maps.push_back(*static_cast<vfio_iommu_type1_dma_map*>(argument)); return 0;
       case VFIO_IOMMU_UNMAP_DMA: {
         auto& question = *static_cast<vfio_iommu_type1_dma_unmap*>(argument);
@@ -154,6 +160,24 @@ class ScriptedKernel {
     if (info.cap_offset == 0) return 0;
     std::memcpy(argument + header, &capability, sizeof capability);
     std::memcpy(argument + header + sizeof capability, sparse.data(), areas);
+    return 0;
+  }
+
+  int irq_info(vfio_irq_info& info) const {
+    if (info.argsz < sizeof info || info.index != VFIO_PCI_REQ_IRQ_INDEX || !has_request_index) return fail(EINVAL);
+    info.flags = VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE;
+    info.count = request_count;
+    return 0;
+  }
+  int set_irqs(const std::byte* argument) {
+    vfio_irq_set set{};
+    std::memcpy(&set, argument, sizeof set);
+    if (set.argsz != sizeof set + sizeof(std::int32_t) || set.index != VFIO_PCI_REQ_IRQ_INDEX || set.start != 0 ||
+        set.count != 1 || set.flags != (VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER))
+      return fail(EINVAL);
+    std::int32_t eventfd = -1;
+    std::memcpy(&eventfd, argument + sizeof set, sizeof eventfd);
+    request_eventfd = UniqueFd::duplicate(eventfd);
     return 0;
   }
 
@@ -346,6 +370,42 @@ TEST_F(Type1, UnmapsTheCpuMappingWithItsOwner) {
   ASSERT_EQ(lines_with(begin), 1);
   moved = CpuMapping();
   EXPECT_EQ(lines_with(begin), 0);
+}
+
+// ---- when somebody wants it back
+
+TEST_F(Type1, TellsWhenTheKernelWantsTheFunctionBack) {
+  const auto wanted = opened()->tell_when_wanted();
+  ASSERT_TRUE(wanted) << wanted.error().text;
+  EXPECT_EQ(::fcntl(wanted->get(), F_GETFD), FD_CLOEXEC);
+  eventfd_t count = 0;
+  ASSERT_EQ(::eventfd_write(kernel.request_eventfd.get(), 1), 0);
+  EXPECT_EQ(::eventfd_read(wanted->get(), &count), 0);
+  EXPECT_EQ(::eventfd_read(wanted->get(), &count), -1) << "it does not block";
+  EXPECT_EQ(errno, EAGAIN);
+}
+
+TEST_F(Type1, SaysThatAKernelCannotTellWhenItWantsTheFunctionBack) {
+  const auto function = opened();
+  ASSERT_TRUE(function->tell_when_wanted());
+  kernel.request_count = 0;
+  EXPECT_EQ(function->tell_when_wanted().error().code, ErrorCode::not_supported);
+  kernel.request_count = 1;
+  kernel.has_request_index = false;
+  EXPECT_EQ(function->tell_when_wanted().error().code, ErrorCode::not_supported);
+}
+
+TEST_F(Type1, LeavesNoFdWhenItCannotBeTold) {
+  const auto function = opened();
+  const auto before = open_fds();
+  for (const auto call : {VFIO_DEVICE_GET_IRQ_INFO, VFIO_DEVICE_SET_IRQS}) {
+    kernel.errnos = {{call, EIO}};
+    const auto outcome = function->tell_when_wanted();
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().code, ErrorCode::failed);
+    EXPECT_THAT(outcome.error().text, AllOf(HasSubstr("IRQ"), HasSubstr("EIO")));
+    EXPECT_EQ(open_fds(), before);
+  }
 }
 
 // ---- what is never opened

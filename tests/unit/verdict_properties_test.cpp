@@ -67,13 +67,15 @@ class DrawnTree {
   int last_bus_ = 0;
 };
 
-Function drawn_function(const Machine& machine) { return *rc::gen::elementOf(machine.functions()); }
+const Function& drawn_function(const Machine& machine) {
+  return machine.functions()[*rc::gen::inRange<std::size_t>(0, machine.functions().size())];
+}
 
-Function drawn_endpoint(const Machine& machine) {
-  std::vector<Function> endpoints;
+const Function& drawn_endpoint(const Machine& machine) {
+  std::vector<const Function*> endpoints;
   for (const auto& function : machine.functions())
-    if (function.port_type == PortType::endpoint) endpoints.push_back(function);
-  return *rc::gen::elementOf(endpoints);
+    if (function.port_type == PortType::endpoint) endpoints.push_back(&function);
+  return **rc::gen::elementOf(endpoints);
 }
 
 Machine with_acs(const Machine& machine, const Address& where, std::uint16_t more) {
@@ -105,14 +107,14 @@ Verdict judged(const Machine& machine, const Address& initiator, const Address& 
 
 RC_GTEST_PROP(Distance, IsSymmetric, ()) {
   const auto machine = DrawnTree().machine();
-  const auto a = drawn_function(machine);
-  const auto b = drawn_function(machine);
-  const auto there = path_between(machine, a, b);
-  const auto back = path_between(machine, b, a);
+  const auto a = way_up(machine, drawn_function(machine));
+  const auto b = way_up(machine, drawn_function(machine));
+  const auto there = path_between(a, b);
+  const auto back = path_between(b, a);
   RC_ASSERT(there.distance == back.distance);
   RC_ASSERT(there.common == back.common);
-  RC_ASSERT(there.initiator_arm == back.target_arm);
-  RC_ASSERT((there.distance == 0) == (a.address == b.address));
+  RC_ASSERT(std::equal(there.initiator_arm.begin(), there.initiator_arm.end(), back.target_arm.begin(), back.target_arm.end()));
+  RC_ASSERT((there.distance == 0) == (a.front() == b.front()));
 }
 
 RC_GTEST_PROP(ReachSet, NeverGrowsWhenARedirectIsSwitchedOn, ()) {
@@ -159,16 +161,18 @@ RC_GTEST_PROP(Route, IsNeverMadeASwitchRouteByARedirect, ()) {
 
 RC_GTEST_PROP(Route, IsADirectOneOnlyIfNothingOnThePathRedirects, ()) {
   const auto machine = DrawnTree().machine();
-  const auto a = drawn_endpoint(machine);
-  const auto b = drawn_endpoint(machine);
+  const auto& a = drawn_endpoint(machine);
+  const auto& b = drawn_endpoint(machine);
   if (judged(machine, a.address, b.address).route != Route::switched) return;
-  const auto path = path_between(machine, a, b);
-  RC_ASSERT(path.common.has_value());
-  auto nodes = path.initiator_arm;
+  const auto from = way_up(machine, a);
+  const auto to = way_up(machine, b);
+  const auto path = path_between(from, to);
+  RC_ASSERT(path.common != nullptr);
+  Way nodes{path.common};
+  nodes.insert(nodes.end(), path.initiator_arm.begin(), path.initiator_arm.end());
   nodes.insert(nodes.end(), path.target_arm.begin(), path.target_arm.end());
-  nodes.push_back(*path.common);
-  for (const auto& address : nodes) {
-    const auto& acs = machine.find(address)->acs;
+  for (const auto* node : nodes) {
+    const auto& acs = node->acs;
     RC_ASSERT(acs.state != Acs::State::unknown);
     RC_ASSERT((acs.control & redirect) == 0 || acs.state == Acs::State::absent);
   }
@@ -183,6 +187,71 @@ RC_GTEST_PROP(Answer, IsNeverYesWithoutARouteOrWithSomethingUndecided, ()) {
   RC_ASSERT((verdict.answer == Answer::yes) == !has_reason);
   if (verdict.answer == Answer::yes) RC_ASSERT(verdict.possible == Answer::yes && verdict.route != Route::none);
   if (verdict.route == Route::none) RC_ASSERT(verdict.possible != Answer::yes);
+}
+
+// Makes each condition that a verdict can have come up in some machine.
+void draw_trouble(HostFacts& host, std::vector<Function>& functions) {
+  const auto few = [](const auto& otherwise, const auto& usual) {
+    return *rc::gen::weightedElement<std::decay_t<decltype(usual)>>({{6, usual}, {1, otherwise}});
+  };
+  host.virtualization = few(std::string("kvm"), std::string("none"));
+  host.iommu = few(Tristate::unknown, Tristate::yes);
+  host.vfio = few(Tristate::no, Tristate::yes);
+  host.kernel_release = few(std::string(), std::string("7.3.4"));
+  for (auto& function : functions) {
+    if (function.is_bridge()) {
+      function.port_type = few(PortType::unknown, function.port_type);
+      continue;
+    }
+    function.driver = few(std::string("nvme"), std::string("vfio-pci"));
+    function.memory_decode = few(std::optional<bool>(false), std::optional<bool>(true));
+    function.ats_enabled = few(std::optional<bool>(true), std::optional<bool>(false));
+    function.iommu_group = *rc::gen::inRange<std::uint32_t>(1, 6);
+    for (auto& bar : function.bars) bar.is_assigned = few(false, true);
+  }
+}
+
+// CheckAll and Check must never differ.
+RC_GTEST_PROP(Outline, IsWhatTheVerdictComesTo, ()) {
+  const auto drawn = DrawnTree().machine();
+  auto host = drawn.host();
+  auto functions = drawn.functions();
+  if (*rc::gen::arbitrary<bool>()) draw_trouble(host, functions);
+  // The same once more in another domain.
+  if (*rc::gen::arbitrary<bool>()) {
+    const auto count = functions.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      auto twin = functions[i];
+      twin.address.domain = twin.root_domain = 1;
+      if (twin.parent) twin.parent->domain = 1;
+      functions.push_back(std::move(twin));
+    }
+  }
+  const Machine machine(host, std::move(functions));
+  const auto bits = *rc::gen::element(64U, 32U, 24U);
+  const auto index = *rc::gen::element(0U, 0U, 0U, 1U);
+  const Outliner outliner(machine, builtin_tables());
+  for (const auto& from : machine.functions()) {
+    auto initiator = outliner.initiator(from.address);
+    initiator.conclude();
+    for (const auto& to : machine.functions()) {
+      const TargetName name{to.address, index, {}, {}};
+      auto end = outliner.target(name);
+      end.conclude();
+      const auto verdict = judge(machine, builtin_tables(), from.address, name, {.address_bits = bits});
+      const Outline whole{.possible = verdict.possible, .answer = verdict.answer, .route = verdict.route};
+      RC_ASSERT(outliner.between(initiator, end, {.address_bits = bits}) == whole);
+    }
+  }
+}
+
+TEST(Outline, OfAFunctionThatIsNotThereIsThatOfItsVerdict) {
+  const Machine machine = a_machine().on(epyc).with(an_endpoint("0000:00:01.0").with(bar(0, 4_KiB)));
+  const Outliner outliner(machine, builtin_tables());
+  const auto nowhere = at("0000:00:02.0");
+  const auto outline = outliner.between(outliner.initiator(nowhere), outliner.target({nowhere, 0, {}, {}}));
+  const auto verdict = judged(machine, nowhere, nowhere);
+  EXPECT_EQ(outline, (Outline{.possible = verdict.possible, .answer = verdict.answer, .route = verdict.route}));
 }
 
 }  // namespace

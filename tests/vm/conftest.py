@@ -50,13 +50,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.sections.append(("the guest", machine.report()))
 
 
-@pytest.fixture(scope="session", params=[kernel.debian, kernel.newest], ids=["debian", "newest"])
+@pytest.fixture(
+    scope="session", params=[(kernel.debian, "pciehp"), (kernel.newest, "acpi")], ids=["debian", "newest"]
+)
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    """The standard machine, as it is after its boot: once on each kernel."""
+    """The standard machine, as it is after its boot: once on each kernel, and with each way to plug and unplug."""
+    make_kernel, hotplug = request.param
     wants_p2pd = any("guest" in getattr(item, "fixturenames", ()) for item in request.session.items)
-    prepared = prepare.everything(make_kernel=request.param, with_packages=wants_p2pd, with_tools=wants_p2pd)
+    prepared = prepare.everything(make_kernel=make_kernel, with_packages=wants_p2pd, with_tools=wants_p2pd)
     with tempfile.TemporaryDirectory() as cargo:
-        with Machine.boot(kernel_to_boot=prepared.kernel, cargo=prepared.load(Path(cargo))) as booted:
+        loaded = prepared.load(Path(cargo))
+        with Machine.boot(kernel_to_boot=prepared.kernel, cargo=loaded, hotplug=hotplug) as booted:
             yield booted
 
 

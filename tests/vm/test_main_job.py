@@ -9,56 +9,20 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from client import Client, Holder, Refused, grants, wait_until_nothing_is_held
+from client import Client, Refused, grants, wait_until_nothing_is_held
 from lab import Machine
+from pair import Pair, make_ready
 
 
 @pytest.fixture
 def ready(guest: Machine, edu: str, ivshmem: str) -> Iterator[Machine]:
-    """Both functions on vfio-pci, the BAR enabled, the initiator offered; the target's memory is zero."""
+    """Initiator and target are ready for clients; the target's memory is zero."""
     make_ready(guest, edu, ivshmem)
     guest.write_memory("ivshmem", bytes(1 << 20))
     yield guest
     guest.run("pkill -KILL dma-probe", check=False)
     guest.run("systemctl start p2pd.service")
     wait_until_nothing_is_held(guest)
-
-
-def make_ready(guest: Machine, edu: str, ivshmem: str) -> None:
-    guest.run(
-        f"p2p-client bind {edu} && p2p-client bind {ivshmem} &&"
-        f" p2p-client enable {ivshmem}:2 && p2p-client offer {edu} --group p2p"
-    )
-
-
-class Pair:
-    """A client whose bytes landed, and a process beside it that keeps all but the lease."""
-
-    def __init__(self, guest: Machine, edu: str, ivshmem: str) -> None:
-        self.guest, self.edu = guest, edu
-        self.client = Client(guest)
-        self.client.do(f"acquire {edu}")
-        self.client.do("memory")
-        self.mapping = self.client.do(f"map {ivshmem}:2")
-        self.cookie = int(self.mapping["cookie"], 16)
-        self.holder = self.client.fork_holder()
-        self.assert_lands(self.holder, "landed ")
-
-    def assert_lands(self, who: Client | Holder, seed: str) -> None:
-        who.do(f"write {seed}")
-        assert self.guest.memory("ivshmem").startswith(seed.strip().encode() * 3), "the bytes are in the BAR"
-
-    def arm(self) -> None:
-        """Other bytes wait in the engine's buffer: what could not be told apart would prove nothing."""
-        self.holder.do("load stopped")
-        self.before = self.guest.memory("ivshmem")
-
-    def assert_stopped(self) -> None:
-        """The same DMA as the one that landed."""
-        faults = self.guest.dmar_faults(self.edu).count(self.cookie)
-        self.holder.do("store")
-        assert self.guest.memory("ivshmem") == self.before, "nothing changed"
-        assert self.guest.dmar_faults(self.edu).count(self.cookie) > faults, "the IOMMU caught it at the cookie"
 
 
 @pytest.fixture

@@ -29,10 +29,12 @@ Answer read_answer(sd_bus_message* reply) {
 }
 
 int on_answer(sd_bus_message* reply, void* userdata, sd_bus_error*) {
-  const std::unique_ptr<Client::Ticket> ticket(static_cast<Client::Ticket*>(userdata));
-  **ticket = read_answer(reply);
+  **static_cast<Client::Ticket*>(userdata) = read_answer(reply);
   return 1;
 }
+
+// Answered or not: a connection that goes before the answer comes drops it too.
+void drop_ticket(void* userdata) { delete static_cast<Client::Ticket*>(userdata); }
 
 // ADDRESS:BAR[:OFFSET+LENGTH] as the arguments of Enable and Disable.
 struct Range {
@@ -119,9 +121,13 @@ Client::Ticket Client::start(const Call& what) {
   auto for_callback = std::make_unique<Ticket>(ticket);
   // A request that p2pd never answers is an answer too, `NoReply`: a test must see it and not hang.
   const auto timeout = std::chrono::duration_cast<std::chrono::microseconds>(patience).count();
-  must(sd_bus_call_async(bus_, nullptr, message, on_answer, for_callback.get(), static_cast<std::uint64_t>(timeout)),
+  sd_bus_slot* slot = nullptr;
+  must(sd_bus_call_async(bus_, &slot, message, on_answer, for_callback.get(), static_cast<std::uint64_t>(timeout)),
        "sd_bus_call_async");
+  must(sd_bus_slot_set_destroy_callback(slot, drop_ticket), "sd_bus_slot_set_destroy_callback");
   (void)for_callback.release();
+  must(sd_bus_slot_set_floating(slot, 1), "sd_bus_slot_set_floating");
+  sd_bus_slot_unref(slot);
   return ticket;
 }
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -43,6 +44,19 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+// The one that was built beside these tests, or another build of it: with sanitizers.
+std::string daemon_under_test() {
+  const char* other = std::getenv("P2PD_ON_FAKES");
+  return other == nullptr || *other == '\0' ? P2PD_ON_FAKES : other;
+}
+
+std::map<std::string, std::string> environment_with(const fs::path& notify_socket) {
+  std::map<std::string, std::string> environment{{"NOTIFY_SOCKET", notify_socket.string()}, {"PATH", "/usr/bin:/bin"}};
+  for (const auto* name : {"ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"})
+    if (const char* value = std::getenv(name)) environment.emplace(name, value);
+  return environment;
+}
+
 }  // namespace
 
 DaemonProcess::DaemonProcess(Settings settings) : settings_(std::move(settings)) {
@@ -51,9 +65,9 @@ DaemonProcess::DaemonProcess(Settings settings) : settings_(std::move(settings))
   configure(settings_.configuration);
   const auto socket = settings_.directory / "notify";
   notify_ = notify_socket(socket);
-  process_.emplace(ChildProcess::Program{.arguments = {P2PD_ON_FAKES, settings_.bus, settings_.sysfs_root.string(),
+  process_.emplace(ChildProcess::Program{.arguments = {daemon_under_test(), settings_.bus, settings_.sysfs_root.string(),
                                                        settings_.proc_root.string(), settings_.directory.string()},
-                                         .environment = {{"NOTIFY_SOCKET", socket.string()}, {"PATH", "/usr/bin:/bin"}},
+                                         .environment = environment_with(socket),
                                          .log = settings_.directory / "p2pd.log"});
   wait_for_state("READY=1");
 }

@@ -40,9 +40,11 @@ std::string configuration(const std::filesystem::path& directory) {
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus"/>
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Introspectable"/>
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Properties"/>
+    <allow send_destination="org.example.Idle"/>
   </policy>
   <policy user="root">
     <allow own="org.freedesktop.PolicyKit1"/>
+    <allow own="org.example.Idle"/>
     <allow send_destination="org.freedesktop.PolicyKit1"/>
   </policy>
   <include>)" P2PD_BUS_POLICY R"(</include>

@@ -40,9 +40,16 @@ class Machine:
     """A guest that has booted. Made by `boot`, which also ends it."""
 
     def __init__(
-        self, layout: Layout, directory: Path, console: Path, qemu_log: Path, process: subprocess.Popen[bytes]
+        self,
+        layout: Layout,
+        directory: Path,
+        console: Path,
+        qemu_log: Path,
+        process: subprocess.Popen[bytes],
+        hotplug: Hotplug,
     ) -> None:
         self.layout = layout
+        self.hotplug = hotplug
         self.console = console
         self._qemu_log = qemu_log
         self._directory = directory
@@ -94,7 +101,7 @@ class Machine:
                     command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=directory, start_new_session=True
                 )
             try:
-                machine = cls(layout, directory, console, qemu_log, process)
+                machine = cls(layout, directory, console, qemu_log, process, hotplug)
                 try:
                     machine._wait_until_booted(cargo is not None)
                     yield machine

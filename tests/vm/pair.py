@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The main job as a piece to build tests on: bytes that landed, and what happens to the same DMA later."""
+
+from client import Client, Holder
+from lab import Machine
+
+
+def make_ready(guest: Machine, edu: str, ivshmem: str) -> None:
+    """Both functions on vfio-pci, the BAR enabled, the initiator offered."""
+    guest.run(
+        f"p2p-client bind {edu} && p2p-client bind {ivshmem} &&"
+        f" p2p-client enable {ivshmem}:2 && p2p-client offer {edu} --group p2p"
+    )
+
+
+class Pair:
+    """A client whose bytes landed, and a process beside it that keeps all but the lease."""
+
+    def __init__(self, guest: Machine, edu: str, ivshmem: str, memory: str = "ivshmem") -> None:
+        """`memory`: what the host calls the target."""
+        self.guest, self.edu, self._memory = guest, edu, memory
+        self.client = Client(guest)
+        self.client.do(f"acquire {edu}")
+        self.client.do("memory")
+        self.mapping = self.client.do(f"map {ivshmem}:2")
+        self.cookie = int(self.mapping["cookie"], 16)
+        self.holder = self.client.fork_holder()
+        self.assert_lands(self.holder, "landed ")
+
+    def assert_lands(self, who: Client | Holder, seed: str) -> None:
+        who.do(f"write {seed}")
+        assert self.guest.memory(self._memory).startswith(seed.strip().encode() * 3), "the bytes are in the BAR"
+
+    def arm(self) -> None:
+        """Other bytes wait in the engine's buffer: what could not be told apart would prove nothing."""
+        self.holder.do("load stopped")
+        self.before = self.guest.memory(self._memory)
+
+    def assert_stopped(self) -> None:
+        """The same DMA as the one that landed."""
+        faults = self.guest.dmar_faults(self.edu).count(self.cookie)
+        self.holder.do("store")
+        assert self.guest.memory(self._memory) == self.before, "nothing changed"
+        assert self.guest.dmar_faults(self.edu).count(self.cookie) > faults, "the IOMMU caught it at the cookie"

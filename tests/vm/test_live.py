@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Devices come, go and change drivers while p2pd looks on; what was granted from a target that leaves ends at once.
+
+The kernels differ in how devices are plugged, too: on one the ports do it (pciehp), on the other ACPI does.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from client import Refused, grants, wait_until_nothing_is_held
+from lab import LabError, Machine
+from pair import Pair, make_ready
+from watching import Watching
+
+log = logging.getLogger("lab")
+
+FOLLOWS = 1.0  # seconds from the kernel's event to what p2pd tells
+GIVES_WAY = 2.0  # seconds from the kernel's request to the end of the last mapping
+SPARE_PORTS = ["spare_root", "switch_spare"]
+
+
+def needs_port(guest: Machine, bus: str) -> None:
+    """With ACPI, QEMU 7.2 tells the guest nothing of what is plugged below a switch, nor asks for it back."""
+    if guest.hotplug == "acpi" and bus != "spare_root":
+        pytest.skip("no ACPI hotplug below a switch in this QEMU")
+
+
+@pytest.fixture
+def watching(guest: Machine) -> Iterator[Watching]:
+    with Watching(guest, toggled=guest.address("twin_edu")) as both:
+        yield both
+
+
+def plug(guest: Machine, driver: str, name: str, bus: str, **properties: object) -> str:
+    """Returns the address, which QEMU knows before the guest does."""
+    guest.qmp("device_add", driver=driver, id=name, bus=bus, **properties)
+    return guest.address(name)
+
+
+def wait_for(guest: Machine, address: str) -> None:
+    guest.run(f"udevadm wait --timeout=20 /sys/bus/pci/devices/{address}")
+
+
+def unplug(guest: Machine, name: str) -> None:
+    """What the guest has not seen yet can not be unplugged."""
+    wait_for(guest, guest.address(name))
+    guest.qmp("device_del", id=name)
+    guest.qmp_channel.wait_for_event("DEVICE_DELETED", device=name)
+
+
+@contextmanager
+def visitor(guest: Machine, bus: str = "spare_root") -> Iterator[str]:
+    """An edu that leaves in the end, if it did not before."""
+    address = plug(guest, "edu", "visitor", bus)
+    try:
+        yield address
+    finally:
+        try:
+            guest.address("visitor")
+        except LabError:
+            return
+        unplug(guest, "visitor")
+
+
+def plug_target(guest: Machine, bus: str) -> str:
+    """An ivshmem whose memory the host sees as `guest.memory("leaver")`."""
+    memory = {"id": "leaver_memory", "size": 1 << 20, "mem-path": "leaver.memory", "share": True}
+    guest.qmp("object-add", **{"qom-type": "memory-backend-file"}, **memory)
+    address = plug(guest, "ivshmem-plain", "leaver", bus, memdev="leaver_memory")
+    wait_for(guest, address)
+    return address
+
+
+def unplug_target(guest: Machine) -> None:
+    """With its memory: QEMU 7.2 aborts when a second device is to use it."""
+    unplug(guest, "leaver")
+    guest.qmp("object-del", id="leaver_memory")
+
+
+@dataclass
+class Leaving:
+    """A pair whose target is about to leave, and where that is plugged."""
+
+    pair: Pair
+    target: str
+    bus: str
+
+
+@pytest.fixture
+def leaving(guest: Machine, watching: Watching, edu: str, request: pytest.FixtureRequest) -> Iterator[Leaving]:
+    bus = getattr(request, "param", "spare_root")
+    needs_port(guest, bus)
+    address = plug_target(guest, bus)
+    try:
+        make_ready(guest, edu, address)
+        pair = Pair(guest, edu, address, "leaver")
+        pair.arm()
+        yield Leaving(pair, address, bus)
+    finally:
+        guest.run("pkill -KILL dma-probe", check=False)
+        wait_until_nothing_is_held(guest)
+        guest.run("echo 1 >/sys/bus/pci/rescan")
+        unplug_target(guest)
+
+
+def shown(guest: Machine, address: str) -> dict[str, object]:
+    listed = json.loads(guest.run(f"p2p-client show {address} --json").text)["functions"]
+    assert len(listed) == 1
+    return dict(listed[0])
+
+
+def assert_follows(what: str, kernel: float, told: float) -> None:
+    log.info("%s: told %.0f ms after the kernel's event", what, (told - kernel) * 1000)
+    assert told - kernel < FOLLOWS
+
+
+@pytest.mark.parametrize("bus", SPARE_PORTS)
+def test_objects_follow_what_is_plugged_and_unplugged(guest: Machine, watching: Watching, bus: str) -> None:
+    needs_port(guest, bus)
+    with visitor(guest, bus) as address:
+        kernel = watching.uevent("add", address)
+        told, change = watching.told("added", address)
+        assert (change["after"]["vendor"], change["after"]["device"]) == ("1234", "11e8")
+        assert_follows(f"added at {bus}", kernel, told)
+
+        unplug(guest, "visitor")
+        kernel = watching.uevent("remove", address)
+        told, _ = watching.told("removed", address)
+        assert_follows(f"removed at {bus}", kernel, told)
+        assert guest.run(f"p2p-client show {address}", check=False).status == 1
+
+
+def test_a_new_function_is_found_as_soon_as_the_kernel_has_it(guest: Machine) -> None:
+    """Before udevd is done with it: who asks for it is not told that it is not there."""
+    with visitor(guest) as address:
+        unplug(guest, "visitor")
+        assert guest.run(f"p2p-client show {address}", check=False).status == 1
+        looking = guest.start(
+            "udevadm monitor --kernel --subsystem-match=pci | while read -r line; do case $line in"
+            f" 'KERNEL - '*) echo listening;; *' add '*/{address}' (pci)') p2p-client show {address} --json | tr -d '\\n';"
+            " echo; esac; done"
+        )
+        assert looking.read_line() == "listening"
+        plug(guest, "edu", "visitor", "spare_root")
+        found = json.loads(looking.read_line())["functions"]
+        looking.kill()
+        assert [function["address"] for function in found] == [address]
+
+
+def test_drivers_that_are_changed_by_hand_are_changes(guest: Machine, watching: Watching) -> None:
+    with visitor(guest) as address:
+        watching.told("added", address)
+        sysfs = f"/sys/bus/pci/devices/{address}"
+        guest.run(f"modprobe vfio-pci; echo vfio-pci >{sysfs}/driver_override; echo {address} >/sys/bus/pci/drivers_probe")
+        kernel = watching.uevent("bind", address)
+        told, change = watching.told("changed", address)
+        assert (change["before"]["driver"], change["after"]["driver"]) == (None, "vfio-pci")
+        assert_follows("bound", kernel, told)
+
+        guest.run(f"echo {address} >{sysfs}/driver/unbind")
+        kernel = watching.uevent("unbind", address)
+        told, change = watching.told("changed", address)
+        assert (change["before"]["driver"], change["after"]["driver"]) == ("vfio-pci", None)
+        assert_follows("unbound", kernel, told)
+
+
+def test_an_offered_initiator_that_leaves_takes_its_offer_with_it(guest: Machine, watching: Watching) -> None:
+    with visitor(guest) as address:
+        watching.told("added", address)
+        guest.run(f"p2p-client bind {address} && p2p-client offer {address} --group p2p")
+        assert shown(guest, address)["offered"] is True
+
+        unplug(guest, "visitor")
+        watching.told("removed", address)
+        plug(guest, "edu", "visitor", "spare_root")
+        watching.told("added", address)
+        assert shown(guest, address)["offered"] is False, "an offer is for a device, not for its slot"
+
+
+def assert_gave_way(leaving: Leaving, watching: Watching) -> None:
+    """Told, unmapped in time, refused from then on; and the same DMA changes nothing."""
+    pair, reason = leaving.pair, "device-wanted"
+    path = pair.mapping["mapping"]
+    told, change = watching.told("revoked", path)
+    assert change["reason"] == reason
+    unmapped, _ = watching.told("removed", path)
+    with pytest.raises(Refused) as refusal:
+        pair.client.do(f"map {leaving.target}:2")
+    assert refusal.value.name in ("org.p2pd1.Error.NotEnabled", "org.p2pd1.Error.NotFound")
+    notice = pair.client.do("notice")
+    assert (notice["event"], notice["grant"], notice["reason"]) == ("revoked", path, reason)
+    pair.assert_stopped()
+
+    since = watching.request(leaving.target)
+    log.info("gave way: told after %.0f ms, unmapped after %.0f ms", (told - since) * 1000, (unmapped - since) * 1000)
+    assert unmapped - since < GIVES_WAY
+    held = grants(pair.guest)
+    assert len(held["holdings"]) == 1, "the initiator is still lent"
+    assert not any(mapping["target"] for mapping in held["mappings"])
+
+
+def assert_enabled_anew(leaving: Leaving) -> None:
+    """Back in its place it is no target, until somebody enables it."""
+    guest, edu = leaving.pair.guest, leaving.pair.edu
+    assert shown(guest, leaving.target)["targets"] == []
+    with pytest.raises(Refused) as refusal:
+        leaving.pair.client.do(f"map {leaving.target}:2")
+    assert refusal.value.name == "org.p2pd1.Error.NotEnabled"
+    guest.run("pkill -KILL dma-probe")
+    wait_until_nothing_is_held(guest)
+    make_ready(guest, edu, leaving.target)
+    Pair(guest, edu, leaving.target, "leaver")
+
+
+@pytest.mark.parametrize("leaving", SPARE_PORTS, indirect=True)
+def test_a_target_that_is_unplugged_gives_way(leaving: Leaving, watching: Watching) -> None:
+    guest = leaving.pair.guest
+    guest.run("dmesg --clear")
+    guest.qmp("device_del", id="leaver")
+    assert_gave_way(leaving, watching)
+    guest.qmp_channel.wait_for_event("DEVICE_DELETED", device="leaver")
+    watching.told("removed", leaving.target)
+    refused = guest.run(f"p2p-client enable {leaving.target}:2", check=False)
+    assert refused.status == 1 and "there is no PCI function" in refused.error_text
+
+    guest.qmp("object-del", id="leaver_memory")
+    assert plug_target(guest, leaving.bus) == leaving.target
+    watching.told("added", leaving.target)
+    assert_enabled_anew(leaving)
+
+
+def test_a_target_that_is_unbound_by_hand_gives_way(leaving: Leaving, watching: Watching) -> None:
+    guest = leaving.pair.guest
+    guest.run("dmesg --clear")
+    started = time.monotonic()
+    guest.run(f"echo {leaving.target} >/sys/bus/pci/drivers/vfio-pci/unbind", timeout=30)
+    took = time.monotonic() - started
+    log.info("unbind took %.0f ms", took * 1000)
+    assert took < GIVES_WAY + 1
+    assert_gave_way(leaving, watching)
+    refused = guest.run(f"p2p-client enable {leaving.target}:2", check=False)
+    assert refused.status == 1 and "[target-not-on-vfio-pci]" in refused.error_text
+
+    guest.run(f"echo {leaving.target} >/sys/bus/pci/drivers_probe")
+    assert_enabled_anew(leaving)
+
+
+def test_a_target_that_is_removed_gives_way(leaving: Leaving, watching: Watching) -> None:
+    """Without a word to anybody before: the kernel takes the device out of its tree."""
+    guest = leaving.pair.guest
+    guest.run("dmesg --clear")
+    guest.run(f"echo 1 >/sys/bus/pci/devices/{leaving.target}/remove", timeout=30)
+    assert_gave_way(leaving, watching)
+    watching.told("removed", leaving.target)
+
+    guest.run("echo 1 >/sys/bus/pci/rescan")
+    watching.told("added", leaving.target)
+    assert_enabled_anew(leaving)
