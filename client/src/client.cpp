@@ -18,10 +18,6 @@ namespace p2pclient {
 
 namespace {
 
-constexpr const char* device_interface = "org.p2pd1.Device";
-constexpr const char* holding_interface = "org.p2pd1.Holding";
-constexpr const char* mapping_interface = "org.p2pd1.Mapping";
-
 // p2pd has opened the device before it answers; the descriptor is on its way or here.
 constexpr std::chrono::seconds patience_for_the_device_fd{10};
 // How long p2pd may have no time for us.

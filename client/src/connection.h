@@ -38,6 +38,9 @@ class GrantProxy final : public sdbus::ProxyInterfaces<Interface> {
 
 inline const std::string service = "org.p2pd1";
 inline const std::string manager_path = "/org/p2pd1";
+inline constexpr const char* device_interface = "org.p2pd1.Device";
+inline constexpr const char* holding_interface = "org.p2pd1.Holding";
+inline constexpr const char* mapping_interface = "org.p2pd1.Mapping";
 
 class Connection {
  public:

@@ -23,10 +23,6 @@ namespace {
 
 using Interfaces = std::map<std::string, Properties>;
 
-constexpr const char* device_interface = "org.p2pd1.Device";
-constexpr const char* holding_interface = "org.p2pd1.Holding";
-constexpr const char* mapping_interface = "org.p2pd1.Mapping";
-
 // The one of an object's interfaces that says what it is.
 const std::string* kind_in(const Interfaces& interfaces) {
   for (const auto& [name, properties] : interfaces)

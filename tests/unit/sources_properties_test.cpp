@@ -142,11 +142,11 @@ class World {
   Machine picture_;
 };
 
-constexpr unsigned sequences_per_case = 5;  // times 100 cases
+constexpr unsigned sequences_per_case = 5;  // one after the other in the same world, times 100 cases
 
 RC_GTEST_PROP(Picture, EndsAsTheOneThatIsReadAnew, ()) {
+  World world;
   for (unsigned sequence = 0; sequence < sequences_per_case; ++sequence) {
-    World world;
     const auto length = *rc::gen::inRange(1, 12);
     for (int count = 0; count < length; ++count) world.do_something();
     if (*rc::gen::inRange(0, 8) == 0) world.lose_events();
