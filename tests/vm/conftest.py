@@ -31,11 +31,16 @@ def pytest_configure(config: pytest.Config) -> None:
     logger.addHandler(ToTerminal())
 
 
+def _can_be(item: pytest.Item) -> bool:
+    """With ACPI, QEMU 7.2 tells the guest nothing of what is plugged below a switch, nor asks for it back."""
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    _, hotplug = parameters.get("machine", (None, None))
+    return not (hotplug == "acpi" and "switch_spare" in (parameters.get("bus"), parameters.get("leaving")))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    pattern = config.getoption("--filter")
-    if pattern is None:
-        return
-    chosen = [item for item in items if re.search(pattern, item.nodeid)]
+    pattern = config.getoption("--filter") or ""
+    chosen = [item for item in items if _can_be(item) and re.search(pattern, item.nodeid)]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
 
