@@ -24,8 +24,8 @@ std::uint8_t index_of(std::vector<PairSummary>& kinds, const PairSummary& kind) 
 Matrix ask_in_parts(const std::vector<std::string>& initiators, const std::vector<std::string>& targets, const AskPairs& ask) {
   Matrix whole{.initiators = initiators, .targets = targets};
   whole.cells.resize(initiators.size() * targets.size());
-  const auto columns = std::clamp<std::size_t>(targets.size(), 1, most_pairs_at_once);
-  const auto rows = most_pairs_at_once / columns;
+  const auto columns = std::clamp<std::size_t>(targets.size(), 1, most_names_at_once);
+  const auto rows = std::min(most_pairs_at_once / columns, most_names_at_once);
   for (std::size_t row = 0; row < initiators.size(); row += rows) {
     for (std::size_t column = 0; column < targets.size(); column += columns) {
       const auto part = ask(part_of(initiators, row, rows), part_of(targets, column, columns));

@@ -12,7 +12,8 @@
 namespace p2pclient {
 
 // Not more than p2pd takes (CheckAll), and less: that is its business, and may change.
-inline constexpr std::size_t most_pairs_at_once = 4096;
+inline constexpr std::size_t most_pairs_at_once = 32768;
+inline constexpr std::size_t most_names_at_once = 4096;  // of initiators, and of targets
 
 // Asks about all of these initiators and targets.
 using AskPairs = std::function<Matrix(const std::vector<std::string>& initiators, const std::vector<std::string>& targets)>;

@@ -40,6 +40,7 @@ TEST_P(ClientMatrix, OfPartsIsTheWhole) {
   std::size_t asked = 0;
   const auto whole = ask_in_parts(initiators, targets, [&](const auto& rows, const auto& columns) {
     EXPECT_LE(rows.size() * columns.size(), most_pairs_at_once);
+    EXPECT_LE(std::max(rows.size(), columns.size()), most_names_at_once);
     EXPECT_GT(rows.size() * columns.size(), 0U);
     ++asked;
     return answer(rows, columns);
@@ -55,8 +56,9 @@ TEST_P(ClientMatrix, OfPartsIsTheWhole) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, ClientMatrix,
-                         testing::Values(std::pair{0U, 3U}, std::pair{3U, 0U}, std::pair{1U, 1U}, std::pair{64U, 64U},
-                                         std::pair{64U, 65U}, std::pair{3U, 4097U}, std::pair{100U, 300U}));
+                         testing::Values(std::pair{0U, 3U}, std::pair{3U, 0U}, std::pair{1U, 1U}, std::pair{128U, 256U},
+                                         std::pair{129U, 256U}, std::pair{3U, 4097U}, std::pair{5000U, 2U},
+                                         std::pair{200U, 300U}));
 
 }  // namespace
 }  // namespace p2pclient::test
