@@ -113,6 +113,7 @@ class World {
   // The kernel tells of the virtual functions only.
   void set_virtual_functions(unsigned number, unsigned count) {
     auto& [device, before] = there_.at(number);
+    if (before == 0 && count == 0) return;  // nobody would be told
     for (unsigned index = 0; index < before; ++index) {
       fs::remove(tree_.device(slot(number)) / ("virtfn" + std::to_string(index)));
       tree_.remove(virtual_function(number, index));
