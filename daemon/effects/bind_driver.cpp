@@ -9,8 +9,7 @@ namespace p2pd {
 
 template <class Effect>
 void Runner::Impl::change_driver(const Effect& effect, Outcome<void> (*change)(const DriverPaths&, const Address&, bool)) {
-  if (!drivers) drivers = std::make_unique<Worker>(parts.loop, parts.driver_patience);
-  drivers->run(
+  drivers.run(
       [paths = parts.driver_paths, effect, change] { return change(paths, effect.device, effect.force); },
       [this, effect](Outcome<void> outcome) { parts.post(DriverChanged{effect.request, effect.device, std::move(outcome)}); });
 }

@@ -15,7 +15,10 @@ namespace p2pd {
 
 struct Runner::Impl {
   explicit Impl(Parts its_parts)
-      : parts(std::move(its_parts)), kernel(*parts.vfio, *parts.store, parts.fail), worker(parts.loop) {}
+      : parts(std::move(its_parts)),
+        kernel(*parts.vfio, *parts.store, parts.fail),
+        drivers(parts.loop, parts.driver_patience),
+        worker(parts.loop) {}
 
   // From here on the lease's end is an event.
   void watch(GrantId grant, HoldingId holding, Lease lease);
@@ -46,8 +49,7 @@ struct Runner::Impl {
   std::map<GrantId, std::unique_ptr<Deadline>> deadlines;
   std::map<Address, WantedWatch> wanted_targets;
   KernelObjects kernel;
-  // Started with the first change of a driver.
-  std::unique_ptr<Worker> drivers;
+  Worker drivers;
   // Last, so that it is joined before what it uses goes.
   Worker worker;
 };

@@ -105,7 +105,7 @@ const Row rows[] = {
     {"CheckAllOfTooManyPairs", "InvalidArgument",
      [](BadInput& test) {
        return manager(test.alice, "CheckAll",
-                      {Options{{"initiators", Strings(300, initiator)}, {"targets", Strings(300, target_bar)}}});
+                      {Options{{"initiators", Strings(400, initiator)}, {"targets", Strings(400, target_bar)}}});
      }},
     {"ManyOptions", "InvalidArgument",
      [](BadInput& test) {
