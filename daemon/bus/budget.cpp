@@ -43,9 +43,4 @@ bool Budget::owes(const std::string& sender, Time now) const {
   return account != accounts_.end() && left_in(account->second, now) < 0;
 }
 
-bool Budget::is_full(const std::string& sender, Time now) const {
-  const auto account = accounts_.find(sender);
-  return account == accounts_.end() || left_in(account->second, now) == burst_;
-}
-
 }  // namespace p2pd

@@ -22,7 +22,6 @@ class Budget {
   // For costs that are known only afterwards: they are charged in any case, and who owes something waits.
   void charge(const std::string& sender, std::int64_t amount, Time now);
   [[nodiscard]] bool owes(const std::string& sender, Time now) const;
-  [[nodiscard]] bool is_full(const std::string& sender, Time now) const;
 
  private:
   struct Account {

@@ -35,7 +35,7 @@ struct Service::Impl {
         calls(connection.raw()),
         intake(calls, core),
         announcer(loop, connection.raw()),
-        doorkeeper(calls, [this] { return count_listed(core.machine()) + objects.size(); }),
+        doorkeeper(connection.raw(), [this] { return count_listed(core.machine()) + objects.size(); }),
         manager(connection, announcer, intake, core),
         devices(connection.raw(), announcer, intake, core) {
     sd_bus_slot* slot = nullptr;

@@ -32,14 +32,6 @@ TEST(Budget, IsEverySendersOwn) {
   EXPECT_TRUE(budget.spend("b", 100, seconds{1}));
 }
 
-TEST(Budget, IsFullAgainInTime) {
-  Budget budget(100, 10);
-  EXPECT_TRUE(budget.is_full("a", seconds{1}));
-  budget.charge("a", 120, seconds{1});
-  EXPECT_FALSE(budget.is_full("a", seconds{12}));
-  EXPECT_TRUE(budget.is_full("a", seconds{13}));
-}
-
 TEST(Budget, LetsWhoOwesSomethingWait) {
   Budget budget(100, 10);
   EXPECT_FALSE(budget.owes("a", seconds{1}));
