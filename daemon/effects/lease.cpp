@@ -141,7 +141,8 @@ bool is_empty_socket(int file) {
   if (socket_option(file, SO_DOMAIN) != AF_UNIX || socket_option(file, SO_TYPE) != SOCK_SEQPACKET) return false;
   // Connections that nobody accepted have queues of their own.
   if (socket_option(file, SO_ACCEPTCONN) != 0) return false;
-  ::shutdown(file, SHUT_RD);
+  // Shut for reading already, as every lease is: a socket that we did not take is not ours to change.
+  if (const auto head = peek(file); head.size != 0 || head.has_ancillary) return false;
   return !takes_something_out(file);
 }
 

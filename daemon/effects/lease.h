@@ -23,7 +23,7 @@ namespace p2pd {
 // look by moving SO_PEEK_OFF at the right moment.
 [[nodiscard]] Outcome<void> refuse_hidden_fds(int socket);
 
-// Of any file of a client: shuts reading down when it is a socket of the kind that leases are. True: one with nothing in it.
+// Of any file of a client, which stays as it is. True: a socket as leases are, shut for reading, and nothing is in it.
 [[nodiscard]] bool is_empty_socket(int file);
 
 // For every copy there is: closing alone ends nothing while the fd store has one.

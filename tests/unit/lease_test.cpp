@@ -146,6 +146,20 @@ TEST(HiddenFds, AreFoundBehindAPeekOffsetAndEmptyMessages) {
   EXPECT_TRUE(hangs_up(end.get()));
 }
 
+TEST(Lease, IsAsItWasForItsClientWhenACopyOfTheClientsEndIsClosed) {
+  LeaseClient client;
+  const auto end = client.give_end();
+  ASSERT_EQ(::shutdown(end.get(), SHUT_RD), 0);
+  const auto before = open_fds();
+  {
+    const ForeignFd copy{UniqueFd::duplicate(client.socket())};
+  }
+  EXPECT_TRUE(open_fds_fall_to(before));
+  EXPECT_FALSE(has_hung_up(end.get()));
+  client.close();
+  EXPECT_TRUE(hangs_up(end.get()));
+}
+
 TEST(HiddenFds, WouldMakeALeaseImmortal) {
   LeaseClient client;
   const auto end = client.give_end();
