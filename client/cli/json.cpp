@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cli/json.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -237,7 +239,7 @@ std::vector<std::string> differences(const Change& change) {
   for (const auto& name : names) {
     const auto old_text = text(before, name);
     const auto new_text = text(after, name);
-    if (old_text != new_text) lines.push_back(name.substr(1) + ": " + old_text + " -> " + new_text);
+    if (old_text != new_text) lines.push_back(fmt::format("{}: {} -> {}", name.substr(1), old_text, new_text));
   }
   return lines;
 }

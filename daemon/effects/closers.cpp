@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The threads that close what clients made. One is enough for what closes at once: memfds, and sockets with nothing queued
+// The threads that close what clients made. One is enough for what closes at once: memfds, and leases with nothing queued
 // in them. Everything else may take for ever, and gets a few threads of its own; when all of them are stuck, what comes
 // after waits. No request that is granted passes such a file, so it is nobody's that waits, and no count per user is needed.
 #include <fcntl.h>

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <fstream>
+#include <thread>
 
 #include "effects_desk.h"
 #include "fake_sysfs.h"
@@ -46,6 +48,16 @@ class AHangingDriver : public testing::Test, protected EffectsDesk {
 
   // From here on the write comes back.
   [[nodiscard]] UniqueFd let_go() const { return UniqueFd(::open(unbind.c_str(), O_RDONLY | O_CLOEXEC)); }
+  // The step before it: without a writer on its way the FIFO would keep us.
+  void bind() {
+    runner->run(BindToVfio{RequestId{5}, disk, false});
+    const auto override_file = tree.device(disk) / "driver_override";
+    std::string text;
+    while (text != "vfio-pci") {
+      std::ifstream(override_file) >> text;
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+  }
   [[nodiscard]] bool hangs() const {
     // Without a reader nobody can have written.
     return std::none_of(events.begin(), events.end(),
@@ -62,7 +74,7 @@ class AHangingDriver : public testing::Test, protected EffectsDesk {
 TEST_F(AHangingDriver, DelaysNoUnmap) {
   ASSERT_TRUE(open_holding(client).outcome);
   ASSERT_TRUE(map_memory(memory_at(cookie, client_memory())));
-  runner->run(BindToVfio{RequestId{5}, disk, false});
+  bind();
 
   ASSERT_TRUE(unmap());
   EXPECT_THAT(vfio.mapped(initiator), IsEmpty());
@@ -76,7 +88,7 @@ TEST_F(AHangingDriver, DelaysNoUnmap) {
 
 TEST_F(AHangingDriver, DelaysTheEndNoLongerThanThereIsPatience) {
   ASSERT_TRUE(open_holding(client).outcome);
-  runner->run(BindToVfio{RequestId{5}, disk, false});
+  bind();
   close_holding();
   const auto before = std::chrono::steady_clock::now();
   runner.reset();

@@ -201,7 +201,8 @@ TEST(ForeignFd, IsClosedWhileManyOthersAreStuck) {
   }
   LeaseClient client;
   {
-    const ForeignFd lease{client.give_end()};
+    const auto lease = check_lease(client.give_end());
+    ASSERT_TRUE(lease);
   }
   EXPECT_TRUE(hangs_up(client.socket()));
 }
