@@ -16,6 +16,8 @@
 #include <sstream>
 #include <system_error>
 
+#include "built_programs.h"
+
 namespace p2pd::test {
 
 namespace fs = std::filesystem;
