@@ -55,7 +55,7 @@ MeasuredDaemon::MeasuredDaemon(const test::PrivateBus& bus, const fs::path& sysf
   const auto begin = Clock::now();
   process_.emplace(test::ChildProcess::Program{
       .arguments = {P2PD_BUILT, "--bus", bus.address(), "--config", (directory_.path() / "p2pd.toml").string(), "--sysfs-root",
-                    sysfs_root.string(), "--runtime-directory", directory_.path().string()},
+                    sysfs_root.string(), "--platform", P2PD_PLATFORM_FILES, "--runtime-directory", directory_.path().string()},
       .environment = {{"NOTIFY_SOCKET", path.string()}, {"PATH", "/usr/bin:/bin"}},
       .log = directory_.path() / "log"});
   std::array<char, 4096> text{};
