@@ -27,6 +27,7 @@
 #include "effects/runner.h"
 #include "effects/take_back_store.h"
 #include "platform/files.h"
+#include "platform/ports.h"
 #include "sources/pictures.h"
 #include "sources/source.h"
 #include "state/grant_ids.h"
@@ -78,9 +79,9 @@ class Daemon {
         vfio_(vfio),
         loop_(make_loop()),
         watch_(start_watch(options)),
-        machine_(std::make_shared<const Machine>(machine_at_start(live_))),
         platform_files_(platform_places(options)),
         platform_(read_platform()),
+        machine_(std::make_shared<const Machine>(with_known_ports(machine_at_start(live_), platform_.tables))),
         arbiter_({.limits = config_.limits, .first_id = reserve_grant_ids(options.runtime_directory), .backend = vfio.name()},
                  machine_, platform_.tables),
         runner_({.loop = loop_.get(),
@@ -242,6 +243,7 @@ class Daemon {
   }
 
   void show(Machine now, std::vector<Address> removed = {}) {
+    now = with_known_ports(std::move(now), platform_.tables);
     for (auto& picture : pictures(*machine_, std::move(now), std::move(removed))) use_picture(std::move(picture));
   }
 
@@ -287,9 +289,9 @@ class Daemon {
   Vfio& vfio_;
   EventLoop loop_;
   std::optional<Watch> watch_;
-  std::shared_ptr<const Machine> machine_;
   PlatformFiles platform_files_;
   PlatformFiles::Reading platform_;
+  std::shared_ptr<const Machine> machine_;
   Arbiter arbiter_;
   std::deque<Event> queue_;
   EventSource queue_source_;

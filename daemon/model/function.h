@@ -136,7 +136,9 @@ struct Function {
   std::optional<Address> physical_function;  // of a VF
   std::vector<Address> virtual_functions;    // of a PF
 
-  Acs acs;
+  Acs acs;  // as it works
+  // As the standard has it, and p2pdma reads it, where platform.d knows that it works otherwise; nothing: the same.
+  std::optional<Acs> standard_acs;
   std::optional<bool> memory_decode;  // command register bit 1; nothing when it was not read
   std::optional<bool> bus_master;     // command register bit 2
   std::optional<bool> ats_enabled;
@@ -151,6 +153,7 @@ struct Function {
   bool operator==(const Function&) const = default;
 
   [[nodiscard]] const Bar* find_bar(unsigned index) const;
+  [[nodiscard]] const Acs& acs_by_standard() const { return standard_acs ? *standard_acs : acs; }
   [[nodiscard]] bool is_bridge() const { return bridge.has_value(); }
 };
 
