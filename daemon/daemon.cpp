@@ -20,6 +20,7 @@
 #include "arbiter/arbiter.h"
 #include "boot_time.h"
 #include "bus/service.h"
+#include "bus/service_manager.h"
 #include "config.h"
 #include "effects/event_source.h"
 #include "effects/give_up.h"
@@ -55,6 +56,9 @@ Config config_at_start(const std::filesystem::path& file) {
   return {};
 }
 
+// Not a copy of a sysfs, nor somebody's private bus.
+bool is_this_machine(const DaemonOptions& options) { return options.sysfs_root == "/sys" && options.bus == "system"; }
+
 // An operator's files are beside the configuration.
 PlatformPlaces platform_places(const DaemonOptions& options) {
   const auto directory = options.config_file.parent_path();
@@ -75,7 +79,10 @@ class Daemon {
   Daemon(const DaemonOptions& options, Vfio& vfio, FdStore& store)
       : options_(options),
         config_(config_at_start(options.config_file)),
-        live_{.sysfs_root = options.sysfs_root, .proc_root = options.proc_root, .virtualization = config_.virtualization},
+        live_{.sysfs_root = options.sysfs_root,
+              .proc_root = options.proc_root,
+              .virtualization = config_.virtualization,
+              .hypervisor = is_this_machine(options) ? ask_virtualization() : ""},
         vfio_(vfio),
         loop_(make_loop()),
         watch_(start_watch(options)),

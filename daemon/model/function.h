@@ -149,6 +149,8 @@ struct Function {
   // Root bus this function is below, as the kernel names it in /sys/devices/pciDDDD:BB.
   std::uint32_t root_domain = 0;
   std::uint8_t root_bus = 0;
+  // With whose requester ID it speaks where that is not its own: the VMD's above its domain. A dump does not tell.
+  std::optional<Address> requester;
 
   bool operator==(const Function&) const = default;
 

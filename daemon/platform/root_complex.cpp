@@ -48,7 +48,7 @@ Tristate by_the_list(Forwarding forwarding) {
 
 // What goes from one host bridge to the other must get through both. Of list and entries the more careful one counts, unless
 // an operator answers for both entries; where the list knows nothing, two that say yes count.
-Tristate decide(Tristate listed, const RootComplexEntry* a, const RootComplexEntry* b, Tristate RootComplexEntry::*kind) {
+Tristate decide(Tristate listed, const RootComplexEntry* a, const RootComplexEntry* b, Tristate RootComplexEntry::* kind) {
   const bool are_both_yes = a != nullptr && b != nullptr && a->*kind == Tristate::yes && b->*kind == Tristate::yes;
   const bool are_unsafe = a != nullptr && b != nullptr && a->about.is_unsafe && b->about.is_unsafe;
   if (are_both_yes && (are_unsafe || listed == Tristate::unknown)) return Tristate::yes;
@@ -66,8 +66,8 @@ void ask_platform(RootComplex& answer, const HostBridge& a, const HostBridge& b)
   const auto listed = is_one_domain ? by_the_list(answer.forwarding) : Tristate::unknown;
   answer.writes = decide(listed, a.known, b.known, &RootComplexEntry::writes);
   answer.reads = decide(listed, a.known, b.known, &RootComplexEntry::reads);
-  answer.joins_domains = !is_one_domain && a.known != nullptr && b.known != nullptr && a.known->between_domains &&
-                         b.known->between_domains;
+  answer.joins_domains =
+      !is_one_domain && a.known != nullptr && b.known != nullptr && a.known->between_domains && b.known->between_domains;
   for (const auto* known : {a.known, b.known}) {
     if (known == nullptr) continue;
     const bool is_other = answer.writes != listed || answer.reads != listed;

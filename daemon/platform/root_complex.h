@@ -18,7 +18,7 @@ struct HostBridge {
   std::uint8_t bus = 0;
   const Function* known_by = nullptr;  // the function that the list is keyed by; null: there is none
   enum class Key : std::uint8_t { missing, unread, no_host_bridge, usable } key = Key::missing;
-  const HostBridgeEntry* entry = nullptr;  // what the list says; null: it is in no list
+  const HostBridgeEntry* entry = nullptr;   // what the list says; null: it is in no list
   const RootComplexEntry* known = nullptr;  // what somebody tried; null: nobody
   const IsolatedPort* closed = nullptr;     // the port passes nothing to another root port
 };

@@ -18,7 +18,9 @@ bool is_conventional(const Function& function) {
 
 bool redirects(const Function& function) { return !is_conventional(function) && function.acs_by_standard().redirects(); }
 
-bool is_acs_unread(const Function& function) { return !is_conventional(function) && function.acs_by_standard().state == Acs::State::unknown; }
+bool is_acs_unread(const Function& function) {
+  return !is_conventional(function) && function.acs_by_standard().state == Acs::State::unknown;
+}
 
 // In the kernel's order: the target's side with the common one, tested before it is compared, then the initiator's.
 template <class Visit>

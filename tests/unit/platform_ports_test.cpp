@@ -61,9 +61,11 @@ TEST(IsolatedPort, IsAFunctionOfANetworkControllerToo) {
 }
 
 TEST(IsolatedPort, IsEveryRootComplexEndpointOfIntel) {
-  EXPECT_NE(find_port(shipped_tables(), kernel_7_3, a_function(PortType::root_complex_endpoint, 0x8086, 0x1234)).isolated, nullptr);
+  EXPECT_NE(find_port(shipped_tables(), kernel_7_3, a_function(PortType::root_complex_endpoint, 0x8086, 0x1234)).isolated,
+            nullptr);
   EXPECT_EQ(find_port(shipped_tables(), kernel_7_3, a_function(PortType::endpoint, 0x8086, 0x1234)).isolated, nullptr);
-  EXPECT_EQ(find_port(shipped_tables(), kernel_7_3, a_function(PortType::root_complex_endpoint, 0x1022, 0x1234)).isolated, nullptr);
+  EXPECT_EQ(find_port(shipped_tables(), kernel_7_3, a_function(PortType::root_complex_endpoint, 0x1022, 0x1234)).isolated,
+            nullptr);
 }
 
 TEST(Port, IsAsItsAcsSaysWhereNoFileKnowsBetter) {

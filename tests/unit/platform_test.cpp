@@ -171,9 +171,9 @@ RootComplexEntry tried(std::uint16_t device, Tristate writes, Tristate reads, bo
 // Between a root port below host bridge 8086:`a` and one below 8086:`b`.
 RootComplex between(const PlatformTables& tables, std::uint16_t a, std::uint16_t b, std::string_view domain = "0000") {
   const auto other = std::string(domain);
-  const Machine machine = a_machine().on(intel).with(
-      a_host_bridge("0000:00:00.0", 0x8086, a), a_root_port("0000:00:02.0"), a_host_bridge(other + ":80:00.0", 0x8086, b),
-      a_root_port(other + ":80:02.0"));
+  const Machine machine =
+      a_machine().on(intel).with(a_host_bridge("0000:00:00.0", 0x8086, a), a_root_port("0000:00:02.0"),
+                                 a_host_bridge(other + ":80:00.0", 0x8086, b), a_root_port(other + ":80:02.0"));
   const auto above = [&](const std::string& name) { return host_bridge_above(machine, tables, 7003, *machine.find(at(name))); };
   auto found = root_complex_between(machine.host(), tables, above("0000:00:02.0"), above(other + ":80:02.0"));
   found.host_bridge = {};  // lived as long as the machine
