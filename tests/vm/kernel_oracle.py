@@ -30,7 +30,7 @@ _ACS_REMEDY = re.compile(r"pci=disable_acs_redir=(.*)")
 
 # no_timer_check: the emulated timer is late when the host is busy, which the kernel takes for a broken one. The log has a
 # line for each pair. Of systemd no more is wanted than udev, and what p2pd.service asks for.
-_ARGUMENTS = ["no_timer_check", "log_buf_len=4M", "systemd.unit=sysinit.target"]
+_ARGUMENTS = ["no_timer_check", "log_buf_len=4M", "systemd.unit=sysinit.target", "modprobe.blacklist=nvme"]
 
 # The code patching of these kernels and QEMU's emulation of several processors do not get along: late in the boot one of
 # them runs into an instruction that is half written.
