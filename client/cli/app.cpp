@@ -46,6 +46,9 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
   app.add_option("--dump", options.dump, "work offline on the output of `lspci -xxxx`")
       ->type_name("FILE")
       ->check(CLI::ExistingFile.description(""));
+  app.add_option("--platform", options.platform, "with --dump: platform files from here, not the installed ones")
+      ->type_name("DIRECTORY")
+      ->check(CLI::ExistingDirectory.description(""));
   app.add_option("--bus", options.bus, "system, session or a D-Bus address (system)")->type_name("BUS");
   app.add_flag("--no-ask-password", options.no_ask_password, "never ask for a password");
   app.add_option("--color", options.color, "auto, always or never (auto)")
@@ -114,6 +117,8 @@ int run(const std::vector<std::string>& arguments, const Terminal& terminal) {
     return fail(terminal, "`" + command->name + "` takes no program after `--`", exit_usage);
   if (!options.dump.empty() && !command->works_offline)
     return fail(terminal, "`" + command->name + "` cannot work on a dump", command->failure.value_or(exit_usage));
+  if (!options.platform.empty() && options.dump.empty())
+    return fail(terminal, "--platform is for --dump: p2pd has files of its own", command->failure.value_or(exit_usage));
   Context context(terminal, options, std::move(rest), !command->action.empty());
   return run_command(*command, run_it, context, terminal);
 }

@@ -28,7 +28,7 @@ void Context::print_done(const std::string& verb, const std::string& object) {
 }
 
 std::unique_ptr<Source> Context::source() {
-  if (!options_.dump.empty()) return open_dump(options_.dump);
+  if (!options_.dump.empty()) return open_dump(options_.dump, options_.platform);
   return open_daemon(Client::connect({.bus = options_.bus}));
 }
 

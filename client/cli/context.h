@@ -26,6 +26,7 @@ struct Terminal {
 struct GlobalOptions {
   bool json = false;
   std::string dump;  // "" = ask p2pd
+  std::string platform;  // with `dump`: a directory instead of the installed files; "" = those
   std::string bus = "system";
   bool no_ask_password = false;
   std::string color = "auto";

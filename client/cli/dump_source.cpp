@@ -4,7 +4,7 @@
 #include "cli/rules.h"
 #include "cli/source.h"
 #include "model/machine.h"
-#include "platform/tables.h"
+#include "platform/files.h"
 #include "sources/source.h"
 #include "verdict/judge.h"
 
@@ -46,7 +46,8 @@ std::uint8_t index_of(const PairSummary& pair, std::vector<PairSummary>& kinds) 
 
 class DumpSource final : public Source {
  public:
-  explicit DumpSource(p2pd::Machine machine) : machine_(std::move(machine)) {}
+  DumpSource(p2pd::Machine machine, p2pd::PlatformFiles::Reading platform)
+      : machine_(std::move(machine)), platform_(std::move(platform)) {}
 
   std::vector<Device> devices() override {
     std::vector<Device> devices;
@@ -72,8 +73,8 @@ class DumpSource final : public Source {
     return matrix;
   }
 
-  // They are those of this machine, the dump is of another.
-  std::vector<std::string> problems() override { return {}; }
+  // Those of this machine are not those of the dump's.
+  std::vector<std::string> problems() override { return platform_.problems; }
 
  private:
   [[nodiscard]] const p2pd::Function& find(const p2pd::Address& address) const {
@@ -90,7 +91,7 @@ class DumpSource final : public Source {
 
   [[nodiscard]] p2pd::Verdict judge(const p2pd::Address& initiator, const p2pd::TargetName& target,
                                     std::optional<unsigned> address_bits) const {
-    return p2pd::judge(machine_, p2pd::builtin_tables(), initiator, target, {address_bits.value_or(64)});
+    return p2pd::judge(machine_, platform_.tables, initiator, target, {address_bits.value_or(64)});
   }
 
   [[nodiscard]] std::vector<std::string> all_initiators() const {
@@ -110,14 +111,24 @@ class DumpSource final : public Source {
   }
 
   p2pd::Machine machine_;
+  p2pd::PlatformFiles::Reading platform_;
 };
+
+// Who reaches whom on this machine says nothing about another.
+p2pd::PlatformPlaces platform_places(const std::string& directory) {
+  p2pd::PlatformPlaces places{.operator_peers = "", .hypervisor_peers = ""};
+  if (directory.empty()) return places;
+  places.shipped = directory;
+  places.overrides = "";
+  return places;
+}
 
 }  // namespace
 
-std::unique_ptr<Source> open_dump(const std::string& file) {
+std::unique_ptr<Source> open_dump(const std::string& file, const std::string& platform) {
   auto machine = p2pd::read_dump(file);
   if (!machine) fail(error_name::failed, machine.error().text);
-  return std::make_unique<DumpSource>(*std::move(machine));
+  return std::make_unique<DumpSource>(*std::move(machine), p2pd::PlatformFiles(platform_places(platform)).read());
 }
 
 }  // namespace p2pclient::cli

@@ -32,6 +32,7 @@ class Source {
 
 [[nodiscard]] std::unique_ptr<Source> open_daemon(Client client);
 // The output of `lspci -xxxx`; no daemon and no root needed. Throws Error when it cannot be read.
-[[nodiscard]] std::unique_ptr<Source> open_dump(const std::string& file);
+// `platform`: a directory of platform files; "" = the installed ones.
+[[nodiscard]] std::unique_ptr<Source> open_dump(const std::string& file, const std::string& platform);
 
 }  // namespace p2pclient::cli
