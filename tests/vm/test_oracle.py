@@ -6,6 +6,7 @@ So there is a machine with a function in every place (lab.layout.oracle), which 
 IOMMU.
 """
 
+import logging
 import os
 import random
 import tomllib
@@ -19,6 +20,8 @@ from kernel_oracle import Answers, Boot, Pair, ask
 from lab import kernel, prepare, vmlinux
 from lab.commands import REPOSITORY
 from lab.vmlinux import HostBridge
+
+log = logging.getLogger("lab")
 
 TABLE = REPOSITORY / "daemon" / "platform" / "kernel-host-bridges.toml"
 
@@ -103,7 +106,8 @@ def boots(request: pytest.FixtureRequest) -> Iterator[Boots]:
 @pytest.mark.parametrize("name", [*BOOTS, REMEDIED])
 def test_p2pd_says_of_every_pair_what_the_kernel_does(boots: Boots, name: str) -> None:
     answers = boots.answers(name)
-    print(f"{name}: {len(answers.pairs)} pairs compared; {len(answers.allowed)} allowed, {len(answers.refused)} refused")
+    counts = len(answers.pairs), len(answers.allowed), len(answers.refused)
+    log.info("%s: %d pairs compared; the kernel allows %d and refuses %d", name, *counts)
     assert len(set(answers.pairs)) == len(answers.pairs) > 0
     assert answers.differences() == []
     allowed, refused = KNOWN[name]
@@ -114,7 +118,7 @@ def test_p2pd_says_of_every_pair_what_the_kernel_does(boots: Boots, name: str) -
 def test_what_p2pd_would_change_about_acs_lets_just_those_pairs_through(boots: Boots) -> None:
     before, after = boots.answers(REDIRECTING), boots.answers(REMEDIED)
     helped = set(before.acs_remedies())
-    print(f"{len(helped)} pairs had a remedy; allowed before {len(before.allowed)}, after {len(after.allowed)}")
+    log.info("%d pairs had a remedy; %d allowed before, %d after", len(helped), len(before.allowed), len(after.allowed))
     assert helped
     assert helped <= before.refused
     assert after.allowed == before.allowed | helped
@@ -126,7 +130,7 @@ def test_p2pds_list_of_host_bridges_is_the_kernels() -> None:
     ours = tomllib.loads(TABLE.read_text())["host_bridge"]
     applying = [entry for entry in ours if version(entry.get("since", "0.0")) <= running <= version(entry.get("until", "999.0"))]
     theirs = vmlinux.host_bridges(vmlinux.unpack(newest.vmlinuz))
-    print(f"Linux {newest.release} has {len(theirs)} host bridges, {len(applying)} of ours are for it")
+    log.info("Linux %s has %d host bridges, %d of ours are for it", newest.release, len(theirs), len(applying))
     assert [host_bridge(entry) for entry in applying] == theirs
 
 
