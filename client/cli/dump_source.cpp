@@ -6,6 +6,7 @@
 #include "model/machine.h"
 #include "platform/tables.h"
 #include "sources/source.h"
+#include "topology/topology.h"
 #include "verdict/judge.h"
 
 namespace p2pclient::cli {
@@ -26,13 +27,14 @@ p2pd::TargetName parse_target(const std::string& text) {
   return *target;
 }
 
-PairSummary summarize(const p2pd::Verdict& verdict) {
+PairSummary summarize(const p2pd::Outliner& outliner, const p2pd::PairEnd& initiator, const p2pd::PairEnd& target) {
   PairSummary pair;
-  pair.is_same = verdict.initiator == verdict.target.device;
+  pair.is_same = initiator.place.function == target.place.function;
   if (pair.is_same) return pair;
-  pair.possible = to_answer(verdict.possible);
-  pair.answer = to_answer(verdict.answer);
-  pair.route = p2pd::to_string(verdict.route);
+  const auto outline = outliner.between(initiator, target);
+  pair.possible = to_answer(outline.possible);
+  pair.answer = to_answer(outline.answer);
+  pair.route = p2pd::to_string(outline.route);
   return pair;
 }
 
@@ -46,7 +48,7 @@ std::uint8_t index_of(const PairSummary& pair, std::vector<PairSummary>& kinds) 
 
 class DumpSource final : public Source {
  public:
-  explicit DumpSource(p2pd::Machine machine) : machine_(std::move(machine)) {}
+  DumpSource(p2pd::Machine machine, std::string unknowns) : machine_(std::move(machine)), unknowns_(std::move(unknowns)) {}
 
   std::vector<Device> devices() override {
     std::vector<Device> devices;
@@ -60,20 +62,39 @@ class DumpSource final : public Source {
     return to_verdict(judge(find(parse_address(initiator)).address, find(parse_target(target)), address_bits));
   }
 
+  ReachSet reach_set(const std::string& initiator) override {
+    const auto found = p2pd::reach_set(machine_, find(parse_address(initiator)));
+    ReachSet reach{.is_complete = found.is_complete};
+    for (const auto& target : p2pd::targets_in(machine_, found)) reach.targets.push_back(target.to_string());
+    return reach;
+  }
+
   Matrix check_all(const std::vector<std::string>& initiators, const std::vector<std::string>& targets) override {
+    const p2pd::Outliner outliner(machine_, p2pd::builtin_tables());
     Matrix matrix;
-    for (const auto& name : initiators.empty() ? all_initiators() : initiators)
-      matrix.initiators.push_back(find(parse_address(name)).address.to_string());
-    for (const auto& name : targets.empty() ? all_targets() : targets)
-      matrix.targets.push_back(find(parse_target(name)).to_string());
-    for (const auto& initiator : matrix.initiators)
-      for (const auto& target : matrix.targets)
-        matrix.cells.push_back(index_of(summarize(judge(parse_address(initiator), parse_target(target), {})), matrix.kinds));
+    std::vector<p2pd::PairEnd> rows;
+    std::vector<p2pd::PairEnd> columns;
+    for (const auto& name : initiators.empty() ? all_initiators() : initiators) {
+      const auto& address = find(parse_address(name)).address;
+      matrix.initiators.push_back(address.to_string());
+      rows.push_back(outliner.initiator(address));
+      rows.back().conclude();
+    }
+    for (const auto& name : targets.empty() ? all_targets() : targets) {
+      const auto target = find(parse_target(name));
+      matrix.targets.push_back(target.to_string());
+      columns.push_back(outliner.target(target));
+      columns.back().conclude();
+    }
+    matrix.cells.reserve(rows.size() * columns.size());
+    for (const auto& initiator : rows)
+      for (const auto& target : columns) matrix.cells.push_back(index_of(summarize(outliner, initiator, target), matrix.kinds));
     return matrix;
   }
 
   // They are those of this machine, the dump is of another.
   std::vector<std::string> problems() override { return {}; }
+  std::string unknowns() override { return unknowns_; }
 
  private:
   [[nodiscard]] const p2pd::Function& find(const p2pd::Address& address) const {
@@ -110,14 +131,26 @@ class DumpSource final : public Source {
   }
 
   p2pd::Machine machine_;
+  std::string unknowns_;
 };
+
+p2pd::HostFacts add_facts(p2pd::HostFacts host, const DumpOptions& options) {
+  if (const auto cpu = parse_cpu(options.cpu)) {
+    host.cpu_vendor = cpu->vendor;
+    host.cpu_family = cpu->family;
+  }
+  host.kernel_release = options.kernel;
+  if (!options.virtualization.empty()) host.virtualization = options.virtualization;
+  if (!options.iommu.empty()) host.iommu = options.iommu == "on" ? p2pd::Tristate::yes : p2pd::Tristate::no;
+  return host;
+}
 
 }  // namespace
 
-std::unique_ptr<Source> open_dump(const std::string& file) {
-  auto machine = p2pd::read_dump(file);
-  if (!machine) fail(error_name::failed, machine.error().text);
-  return std::make_unique<DumpSource>(*std::move(machine));
+std::unique_ptr<Source> open_dump(const DumpOptions& options) {
+  const auto dump = p2pd::read_dump(options.file);
+  if (!dump) fail(error_name::failed, dump.error().text);
+  return std::make_unique<DumpSource>(p2pd::Machine(add_facts(dump->host(), options), dump->functions()), options.not_given());
 }
 
 }  // namespace p2pclient::cli
