@@ -26,7 +26,7 @@
 #include "effects/journal.h"
 #include "effects/runner.h"
 #include "effects/take_back_store.h"
-#include "platform/tables.h"
+#include "platform/files.h"
 #include "sources/pictures.h"
 #include "sources/source.h"
 #include "state/grant_ids.h"
@@ -54,6 +54,15 @@ Config config_at_start(const std::filesystem::path& file) {
   return {};
 }
 
+// An operator's files are beside the configuration.
+PlatformPlaces platform_places(const DaemonOptions& options) {
+  const auto directory = options.config_file.parent_path();
+  return {.shipped = options.platform_files,
+          .overrides = directory / "platform.d",
+          .operator_peers = directory / "peers.toml",
+          .hypervisor_peers = options.sysfs_root / "firmware/qemu_fw_cfg/by_name/opt/org.p2pd/peers/raw"};
+}
+
 Machine machine_at_start(const LiveOptions& options) {
   auto machine = read_live_machine(options);
   if (!machine) throw std::runtime_error("cannot read the machine: " + machine.error().text);
@@ -70,8 +79,10 @@ class Daemon {
         loop_(make_loop()),
         watch_(start_watch(options)),
         machine_(std::make_shared<const Machine>(machine_at_start(live_))),
+        platform_files_(platform_places(options)),
+        platform_(read_platform()),
         arbiter_({.limits = config_.limits, .first_id = reserve_grant_ids(options.runtime_directory), .backend = vfio.name()},
-                 machine_, builtin_tables()),
+                 machine_, platform_.tables),
         runner_({.loop = loop_.get(),
                  .vfio = &vfio,
                  .store = &store,
@@ -122,6 +133,7 @@ class Daemon {
                   return true;
                 },
             .reload = [this] { return reload(); },
+            .platform = [this]() -> const PlatformFiles::Reading& { return platform_; },
             .probe_backend = [this] { return vfio_.probe(); },
             .backend = vfio_.name(),
             .requests_per_uid = [this] { return config_.limits.requests; }};
@@ -191,9 +203,25 @@ class Daemon {
     config_ = std::move(*config);
     arbiter_.set_limits(config_.limits);
     live_.virtualization = config_.virtualization;
+    use_platform(read_platform());
     read_everything_again();
     spdlog::info("configuration read again");
     return {};
+  }
+
+  PlatformFiles::Reading read_platform() {
+    auto reading = platform_files_.read();
+    for (const auto& problem : reading.problems) spdlog::error("{}", problem);
+    return reading;
+  }
+
+  void use_platform(PlatformFiles::Reading reading) {
+    const bool is_new = reading.tables != platform_.tables;
+    platform_ = std::move(reading);
+    if (!is_new) return;
+    arbiter_.set_tables(platform_.tables);
+    // The machine is the same, what is known of it is not.
+    service_->verdicts_changed();
   }
 
   void on_devices_changed() {
@@ -260,6 +288,8 @@ class Daemon {
   EventLoop loop_;
   std::optional<Watch> watch_;
   std::shared_ptr<const Machine> machine_;
+  PlatformFiles platform_files_;
+  PlatformFiles::Reading platform_;
   Arbiter arbiter_;
   std::deque<Event> queue_;
   EventSource queue_source_;

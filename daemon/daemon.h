@@ -8,6 +8,7 @@
 #include <string>
 
 #include "mapping/vfio.h"
+#include "platform/files.h"
 #include "state/fd_store.h"
 
 namespace p2pd {
@@ -17,6 +18,7 @@ struct DaemonOptions {
   std::filesystem::path sysfs_root = "/sys";
   std::filesystem::path proc_root = "/proc";
   std::filesystem::path config_file = "/etc/p2pd/p2pd.toml";
+  std::filesystem::path platform_files = installed_platform_files();
   std::filesystem::path runtime_directory = "/run/p2pd";
 };
 

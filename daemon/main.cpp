@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   app.add_option("--bus", options.bus, "system, session or a D-Bus address")->capture_default_str();
   app.add_option("--config", options.config_file, "configuration file")->capture_default_str();
   app.add_option("--sysfs-root", options.sysfs_root, "where sysfs is mounted, or a copy of it")->capture_default_str();
+  app.add_option("--platform", options.platform_files, "directory of the platform files that p2pd ships")->capture_default_str();
   app.add_option("--runtime-directory", options.runtime_directory, "where to keep what survives a restart")
       ->capture_default_str();
   app.add_flag("--verbose", verbose, "log for developers too");

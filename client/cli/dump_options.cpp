@@ -85,6 +85,7 @@ std::string DumpOptions::without_a_dump() const {
   if (!cpu.empty()) return "--cpu";
   if (!kernel.empty()) return "--kernel";
   if (!virtualization.empty()) return "--virt";
+  if (!platform.empty()) return "--platform";
   return iommu.empty() ? "" : "--iommu";
 }
 
@@ -102,6 +103,9 @@ void add_dump_options(CLI::App& app, DumpOptions& options) {
   app.add_option("--dump", options.file, "work offline on the output of `lspci -xxxx` or `capture`; - is standard input")
       ->type_name("FILE")
       ->check(validator(check_file));
+  app.add_option("--platform", options.platform, "with --dump: platform files from here, not the installed ones")
+      ->type_name("DIRECTORY")
+      ->check(CLI::ExistingDirectory.description(""));
   app.add_option("--cpu", options.cpu, "with --dump: the machine's CPU, e.g. amd/0x17 or GenuineIntel/6")
       ->type_name("VENDOR/FAMILY")
       ->check(validator(check_cpu));

@@ -25,6 +25,7 @@ struct DumpOptions {
   std::string kernel;
   std::string virtualization;
   std::string iommu;
+  std::string platform;  // directory of platform files; "" = the installed ones
 
   // One of the others, though there is no dump; "" if none.
   [[nodiscard]] std::string without_a_dump() const;

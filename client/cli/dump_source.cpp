@@ -4,7 +4,7 @@
 #include "cli/rules.h"
 #include "cli/source.h"
 #include "model/machine.h"
-#include "platform/tables.h"
+#include "platform/files.h"
 #include "sources/source.h"
 #include "topology/topology.h"
 #include "verdict/judge.h"
@@ -48,7 +48,8 @@ std::uint8_t index_of(const PairSummary& pair, std::vector<PairSummary>& kinds) 
 
 class DumpSource final : public Source {
  public:
-  DumpSource(p2pd::Machine machine, std::string unknowns) : machine_(std::move(machine)), unknowns_(std::move(unknowns)) {}
+  DumpSource(p2pd::Machine machine, p2pd::PlatformFiles::Reading platform, std::string unknowns)
+      : machine_(std::move(machine)), platform_(std::move(platform)), unknowns_(std::move(unknowns)) {}
 
   std::vector<Device> devices() override {
     std::vector<Device> devices;
@@ -70,7 +71,7 @@ class DumpSource final : public Source {
   }
 
   Matrix check_all(const std::vector<std::string>& initiators, const std::vector<std::string>& targets) override {
-    const p2pd::Outliner outliner(machine_, p2pd::builtin_tables());
+    const p2pd::Outliner outliner(machine_, platform_.tables);
     Matrix matrix;
     std::vector<p2pd::PairEnd> rows;
     std::vector<p2pd::PairEnd> columns;
@@ -92,8 +93,8 @@ class DumpSource final : public Source {
     return matrix;
   }
 
-  // They are those of this machine, the dump is of another.
-  std::vector<std::string> problems() override { return {}; }
+  // Those of this machine are not those of the dump's.
+  std::vector<std::string> problems() override { return platform_.problems; }
   std::string unknowns() override { return unknowns_; }
 
  private:
@@ -111,7 +112,7 @@ class DumpSource final : public Source {
 
   [[nodiscard]] p2pd::Verdict judge(const p2pd::Address& initiator, const p2pd::TargetName& target,
                                     std::optional<unsigned> address_bits) const {
-    return p2pd::judge(machine_, p2pd::builtin_tables(), initiator, target, {address_bits.value_or(64)});
+    return p2pd::judge(machine_, platform_.tables, initiator, target, {address_bits.value_or(64)});
   }
 
   [[nodiscard]] std::vector<std::string> all_initiators() const {
@@ -131,6 +132,7 @@ class DumpSource final : public Source {
   }
 
   p2pd::Machine machine_;
+  p2pd::PlatformFiles::Reading platform_;
   std::string unknowns_;
 };
 
@@ -145,12 +147,22 @@ p2pd::HostFacts add_facts(p2pd::HostFacts host, const DumpOptions& options) {
   return host;
 }
 
+// Who reaches whom on this machine says nothing about another.
+p2pd::PlatformPlaces platform_places(const std::string& directory) {
+  p2pd::PlatformPlaces places{.operator_peers = "", .hypervisor_peers = ""};
+  if (directory.empty()) return places;
+  places.shipped = directory;
+  places.overrides = "";
+  return places;
+}
+
 }  // namespace
 
 std::unique_ptr<Source> open_dump(const DumpOptions& options) {
   const auto dump = p2pd::read_dump(options.file);
   if (!dump) fail(error_name::failed, dump.error().text);
-  return std::make_unique<DumpSource>(p2pd::Machine(add_facts(dump->host(), options), dump->functions()), options.not_given());
+  return std::make_unique<DumpSource>(p2pd::Machine(add_facts(dump->host(), options), dump->functions()),
+                                      p2pd::PlatformFiles(platform_places(options.platform)).read(), options.not_given());
 }
 
 }  // namespace p2pclient::cli

@@ -88,15 +88,6 @@ std::string sentence(const Verdict& verdict) {
                      codes(verdict, is_no, true));
 }
 
-std::vector<std::string> changes(const Verdict& verdict) {
-  std::vector<std::string> changes;
-  for (const auto& blocker : verdict.blockers)
-    if (blocker.severity != "limit" && !blocker.remedy.empty() &&
-        std::find(changes.begin(), changes.end(), blocker.remedy) == changes.end())
-      changes.push_back(blocker.remedy);
-  return changes;
-}
-
 std::string to_string(Hop::Way way) {
   switch (way) {
     case Hop::Way::up: return "up";

@@ -32,8 +32,6 @@ struct Explanation {
 
 // The answer as a sentence.
 [[nodiscard]] std::string sentence(const Verdict& verdict);
-// What to change for the pair to work, as few as possible; empty when nothing helps, or nothing is needed.
-[[nodiscard]] std::vector<std::string> changes(const Verdict& verdict);
 
 [[nodiscard]] std::string to_string(Hop::Way way);  // up, turn, down
 [[nodiscard]] std::string explanation_text(const Explanation& explanation, const Style& style);

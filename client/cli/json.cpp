@@ -194,12 +194,17 @@ std::string verdict_json(const Verdict& verdict) {
   json["answer"] = to_string(verdict.answer);
   json["possible"] = to_string(verdict.possible);
   json["route"] = verdict.route;
+  json["decided_by"] = verdict.decided_by;
+  json["writes"] = to_string(verdict.writes);
+  json["reads"] = to_string(verdict.reads);
+  json["translated"] = to_string(verdict.translated);
   json["evidence"] = verdict.evidence;
   json["kernel"] = {{"present", or_null(verdict.kernel.present)},
                     {"map_type", known_or_null(verdict.kernel.map_type)},
                     {"distance", or_null(verdict.kernel.distance)}};
   json["blockers"] = Json::array();
   for (const auto& blocker : verdict.blockers) json["blockers"].push_back(to_json(blocker));
+  json["remedies"] = verdict.remedies;
   json["notes"] = verdict.notes;
   return print(json);
 }

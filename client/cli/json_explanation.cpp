@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The document of `check`, with path, reach set and changes added.
+// The document of `check`, with path and reach set added.
 #include <nlohmann/json.hpp>
 
 #include "cli/explanation.h"
@@ -23,7 +23,6 @@ std::string explanation_json(const Explanation& explanation) {
     json["path"].push_back(std::move(hop));
   }
   json["reach_set"] = {{"targets", explanation.reach.targets}, {"complete", explanation.reach.is_complete}};
-  json["changes"] = changes(explanation.verdict);
   return json.dump(2) + "\n";
 }
 

@@ -82,6 +82,10 @@ Verdict to_verdict(const p2pd::Verdict& from) {
   verdict.answer = to_answer(from.answer);
   verdict.possible = to_answer(from.possible);
   verdict.route = p2pd::to_string(from.route);
+  verdict.decided_by = p2pd::to_string(from.decided_by);
+  verdict.writes = to_answer(from.directions.writes);
+  verdict.reads = to_answer(from.directions.reads);
+  verdict.translated = to_answer(from.directions.translated);
   verdict.evidence = p2pd::to_string(from.evidence);
   if (from.kernel.present != p2pd::Tristate::unknown) verdict.kernel.present = from.kernel.present == p2pd::Tristate::yes;
   verdict.kernel.map_type = p2pd::to_string(from.kernel.map_type);
@@ -89,6 +93,7 @@ Verdict to_verdict(const p2pd::Verdict& from) {
   for (const auto& blocker : from.blockers)
     verdict.blockers.push_back({blocker.code, p2pd::to_string(blocker.severity), blocker.is_certain, blocker.where,
                                 blocker.observed, blocker.needed, blocker.remedy, blocker.isolation});
+  verdict.remedies = from.remedies;
   verdict.notes = from.notes;
   return verdict;
 }

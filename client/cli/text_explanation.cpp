@@ -68,21 +68,14 @@ std::string reach_text(const std::string& initiator, const ReachSet& reach) {
   return text;
 }
 
-std::string changes_text(const Verdict& verdict) {
-  if (verdict.answer == Answer::yes) return {};
-  const auto steps = changes(verdict);
-  if (steps.empty()) return "\nno change is known that makes it work\n";
-  std::string text = "\nto make it work:\n";
-  for (std::size_t i = 0; i < steps.size(); ++i) text += fmt::format("  {}. {}\n", i + 1, steps[i]);
-  return text;
-}
-
 }  // namespace
 
 std::string explanation_text(const Explanation& explanation, const Style& style) {
-  return sentence(explanation.verdict) + "\n\n" + path_text(explanation.path, style) + legend() + "\n" +
-         verdict_text(explanation.verdict) + "\n" + reach_text(explanation.verdict.initiator, explanation.reach) +
-         changes_text(explanation.verdict);
+  const auto& verdict = explanation.verdict;
+  auto text = sentence(verdict) + "\n\n" + path_text(explanation.path, style) + legend() + "\n" +
+              reach_text(verdict.initiator, explanation.reach) + "\n" + verdict_text(verdict);
+  if (verdict.answer != Answer::yes && verdict.remedies.empty()) text += "\n  no change is known that makes it work\n";
+  return text;
 }
 
 }  // namespace p2pclient::cli

@@ -36,9 +36,14 @@ std::string verdict_text(const Verdict& verdict) {
   auto text = fmt::format("{} -> {}: {}\n", verdict.initiator, verdict.target, to_string(verdict.answer));
   if (verdict.answer != verdict.possible) text += fmt::format("  possible  {}\n", to_string(verdict.possible));
   text += fmt::format("  route     {}\n", verdict.route);
+  text += fmt::format("  requests  writes {}, reads {}, translated {}\n", to_string(verdict.writes), to_string(verdict.reads),
+                      to_string(verdict.translated));
+  text += fmt::format("  decided   by the {} rule\n", verdict.decided_by);
   text += fmt::format("  evidence  {}\n", verdict.evidence);
   text += fmt::format("  kernel    {}\n", describe(verdict.kernel));
   for (const auto& blocker : verdict.blockers) text += describe(blocker);
+  if (!verdict.remedies.empty()) text += "\n  to make it work:\n";
+  for (const auto& remedy : verdict.remedies) text += fmt::format("    {}\n", remedy);
   if (!verdict.notes.empty()) text += '\n';
   for (const auto& note : verdict.notes) text += fmt::format("  note: {}\n", note);
   return text;

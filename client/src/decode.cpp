@@ -181,6 +181,10 @@ Verdict decode_verdict(const Properties& properties) {
   verdict.possible = decode_answer(text(properties, "possible"));
   verdict.answer = decode_answer(text(properties, "answer"));
   verdict.route = get<std::string>(properties, "route", "none");
+  verdict.decided_by = get<std::string>(properties, "decided_by", "route");
+  verdict.writes = decode_answer(text(properties, "writes"));
+  verdict.reads = decode_answer(text(properties, "reads"));
+  verdict.translated = decode_answer(text(properties, "translated"));
   verdict.evidence = get<std::string>(properties, "evidence", "rules");
   const auto kernel = get<Properties>(properties, "kernel");
   verdict.kernel.present = tristate(text(kernel, "present"));
@@ -189,6 +193,7 @@ Verdict decode_verdict(const Properties& properties) {
     verdict.kernel.distance = static_cast<unsigned>(distance);
   for (const auto& blocker : get<std::vector<Properties>>(properties, "blockers"))
     verdict.blockers.push_back(decode_blocker(blocker));
+  verdict.remedies = get<std::vector<std::string>>(properties, "remedies");
   verdict.notes = get<std::vector<std::string>>(properties, "notes");
   return verdict;
 }

@@ -55,6 +55,7 @@ class Arbiter {
   // What check() comes to for each pair, asked on behalf of nobody, row by row.
   [[nodiscard]] std::vector<Outline> outlines(std::span<const Address> initiators, std::span<const TargetName> targets) const;
 
+  void set_tables(PlatformTables tables) { tables_ = std::move(tables); }
   void set_limits(const Limits& limits) { settings_.limits = limits; }
 
  private:

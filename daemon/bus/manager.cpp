@@ -17,7 +17,6 @@
 #include "bus/verdict_wire.h"
 #include "org.p2pd1.Manager-adaptor.h"
 #include "platform/kernel_release.h"
-#include "platform/tables.h"
 #include "topology/topology.h"
 #include "verdict/judge.h"
 
@@ -171,11 +170,13 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
   Texts Problems() override {
     return guard("Problems", [&] {
       Texts problems;
+      for (const auto& problem : core_.platform().problems) problems.push_back(valid_utf8(problem));
+      const auto of_files = problems.size();
       for (const auto& blocker : judge_machine(core_.machine()))
         problems.push_back(valid_utf8(blocker.observed + " (" + blocker.where + ", " + blocker.code +
                                       "); needed: " + blocker.needed + (blocker.remedy.empty() ? "" : ": " + blocker.remedy)));
       // What the back end says is news only where the machine looks well.
-      if (const auto& probed = probe(); !probed && problems.empty()) problems.push_back(error_text(probed.error()));
+      if (const auto& probed = probe(); !probed && problems.size() == of_files) problems.push_back(error_text(probed.error()));
       return problems;
     });
   }
@@ -187,7 +188,7 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
       const auto& host = core_.machine().host();
       if (host.kernel_p2pdma != Tristate::yes) return host.kernel_p2pdma == Tristate::no ? "absent" : "unknown";
       // A newer kernel is judged by the newest table that we have.
-      const auto newest = builtin_tables().newest_kernel;
+      const auto newest = core_.platform().tables.newest_kernel;
       return kernel_name(std::min(parse_kernel_release(host.kernel_release).value_or(newest), newest));
     });
   }

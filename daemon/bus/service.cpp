@@ -126,6 +126,8 @@ void Service::machine_changed(const Machine& before, const Machine& after) {
   impl_->manager.next_generation();
 }
 
+void Service::verdicts_changed() { impl_->manager.next_generation(); }
+
 unsigned Service::requests_in_flight() const { return impl_->intake.in_flight(); }
 
 }  // namespace p2pd

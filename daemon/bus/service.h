@@ -16,7 +16,7 @@
 #include "arbiter/event.h"
 #include "arbiter/state.h"
 #include "model/machine.h"
-#include "platform/tables.h"
+#include "platform/files.h"
 #include "verdict/judge.h"
 #include "verdict/verdict.h"
 
@@ -38,6 +38,8 @@ struct Core {
   // A client named a function that is not in the picture: look once into sysfs. True when it is there now.
   std::function<bool(const Address&)> look_again;
   std::function<Outcome<void>()> reload;
+  // What is known of hardware like this, and which files could not be read.
+  std::function<const PlatformFiles::Reading&()> platform;
   std::function<Outcome<void>()> probe_backend;
   std::string backend;                         // "vfio-type1"
   std::function<unsigned()> requests_per_uid;  // in flight; more is QuotaExceeded
@@ -57,6 +59,8 @@ class Service {
   void tell(const Tell& notice);
   // The picture changed: objects added, removed, properties changed.
   void machine_changed(const Machine& before, const Machine& after);
+  // By what is known, not by the picture.
+  void verdicts_changed();
 
   // Requests that came and are not answered yet (polkit, worker): statistics and shutdown.
   [[nodiscard]] unsigned requests_in_flight() const;

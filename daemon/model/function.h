@@ -59,6 +59,8 @@ struct Acs {
   State state = State::unknown;
   std::uint16_t capability = 0;
   std::uint16_t control = 0;
+  // What follows the control word: the egress vector; on some chipset ports the control itself. Nothing: it was not read.
+  std::optional<std::uint32_t> next_dword;
 
   bool operator==(const Acs&) const = default;
   // What p2pdma calls a redirect: p2pdma.c pci_bridge_has_acs_redir().
@@ -138,6 +140,7 @@ struct Function {
   std::optional<bool> memory_decode;  // command register bit 1; nothing when it was not read
   std::optional<bool> bus_master;     // command register bit 2
   std::optional<bool> ats_enabled;
+  std::optional<std::uint8_t> clique;  // of NVIDIA's P2P approval capability, which a hypervisor shows
   PowerState power_state = PowerState::unknown;
   bool is_runtime_suspended = false;
 

@@ -32,7 +32,8 @@ Forwarding below(const HostBridge& bridge, bool is_same_bridge) {
     case HostBridge::Key::usable: break;
   }
   if (bridge.entry == nullptr) return Forwarding::not_listed;
-  return bridge.entry->same_bridge_only && !is_same_bridge ? Forwarding::same_bridge_only : Forwarding::yes;
+  if (bridge.entry->same_bridge_only && !is_same_bridge) return Forwarding::same_bridge_only;
+  return bridge.entry->is_vouched_for ? Forwarding::yes : Forwarding::not_listed;
 }
 
 }  // namespace
@@ -45,8 +46,7 @@ HostBridge host_bridge_above(const Machine& machine, const PlatformTables& table
   if (bridge.key != HostBridge::Key::usable) return bridge;
   // The first entry that matches decides, p2pdma.c __host_bridge_whitelist().
   const auto entry = std::find_if(tables.host_bridges.begin(), tables.host_bridges.end(), [&](const HostBridgeEntry& candidate) {
-    return candidate.vendor == first->vendor && (!candidate.device || *candidate.device == first->device) &&
-           candidate.since <= kernel && (candidate.until == 0 || kernel <= candidate.until);
+    return candidate.id.contains(*first) && candidate.about.applies_to(kernel);
   });
   if (entry != tables.host_bridges.end()) bridge.entry = &*entry;
   return bridge;
@@ -76,13 +76,13 @@ std::string RootComplex::where() const {
 }
 
 std::string RootComplex::reason() const {
-  if (cpu != nullptr) return cpu->what + " forwards between any two";
+  if (cpu != nullptr) return cpu->about.what + " forwards between any two";
   if (host_bridge.known_by == nullptr) return "no function is on this root bus";
   const auto name = fmt::format("host bridge {:04x}:{:04x}", host_bridge.known_by->vendor, host_bridge.known_by->device);
   if (host_bridge.key == HostBridge::Key::unread) return name + ": its port type could not be read";
   if (host_bridge.entry != nullptr) {
     const auto* extent = forwarding == Forwarding::same_bridge_only ? "forwards below one host bridge only" : "forwards";
-    return fmt::format("{} ({}) {}", name, host_bridge.entry->what, extent);
+    return fmt::format("{} ({}) {}", name, host_bridge.entry->about.what, extent);
   }
   const auto* missing = host_bridge.key == HostBridge::Key::no_host_bridge
                             ? " is neither at 00.0 nor a root port: the kernel looks nothing up for it"

@@ -1,62 +1,112 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//
-// p2pdma.c pci_p2pdma_whitelist[] of Linux 6.1.176, 6.12.107, 6.18.15, 6.19.6, 7.1.8, 7.2.8 and 7.3.4, entry by entry.
-// What is queued for a kernel that is not released is not in here.
 #include "platform/tables.h"
+
+#include <algorithm>
+#include <iterator>
 
 namespace p2pd {
 
 namespace {
 
-PlatformTables make_tables() {
-  constexpr std::uint16_t intel = 0x8086;
-  constexpr std::uint16_t google = 0x1ae0;
-  constexpr std::uint16_t nvidia = 0x10de;
-  constexpr bool same_bridge_only = true;
-  constexpr bool any_bridge = false;
+bool contains(const std::vector<IdRange>& ids, const Function& function) {
+  return std::any_of(ids.begin(), ids.end(), [&](const IdRange& range) { return range.contains(function); });
+}
 
-  PlatformTables tables;
-  tables.newest_kernel = 7003;
-  tables.cpus = {{"AuthenticAMD", 0x17, "AMD Zen and later"}};
-  tables.host_bridges = {
-      {intel, 0x3c00, same_bridge_only, 0, 0, "Sandy Bridge-E, Xeon E5 (DMI2)"},
-      {intel, 0x3c01, same_bridge_only, 0, 0, "Sandy Bridge-E, Xeon E5 (DMI2 as root port)"},
-      {intel, 0x2f00, same_bridge_only, 0, 0, "Haswell-E/EP/EX (DMI2)"},
-      {intel, 0x2f01, same_bridge_only, 0, 0, "Haswell-E/EP/EX (root port 0)"},
-      {intel, 0x2030, any_bridge, 0, 0, "Skylake-E/SP root port A"},
-      {intel, 0x2031, any_bridge, 0, 0, "Skylake-E/SP root port B"},
-      {intel, 0x2032, any_bridge, 0, 0, "Skylake-E/SP root port C"},
-      {intel, 0x2033, any_bridge, 0, 0, "Skylake-E/SP root port D"},
-      {intel, 0x2020, any_bridge, 0, 0, "Skylake-E/SP DMI3"},
-      {intel, 0x09a2, any_bridge, 0, 0, "Ice Lake-SP to Clearwater Forest, first function of each stack"},
-      // Commit 0ba76b19fd4c: mainline 7.2, in stable from 7.1.8 on. An early 7.1 had them not yet; a kernel of the 7.1
-      // series that is still in use is later than that.
-      {intel, 0x0b25, any_bridge, 7001, 0, "DSA (Sapphire Rapids) first on a root bus of its own"},
-      {intel, 0x0cfe, any_bridge, 7001, 0, "IAA (Sapphire Rapids)"},
-      {intel, 0x11fb, any_bridge, 7001, 0, "DSA (Granite Rapids-D)"},
-      {intel, 0x1212, any_bridge, 7001, 0, "DSA (Diamond Rapids)"},
-      {intel, 0x1216, any_bridge, 7001, 0, "IAA (Diamond Rapids)"},
-      {intel, 0x4940, any_bridge, 7001, 0, "QAT 4xxx"},
-      {intel, 0x4942, any_bridge, 7001, 0, "QAT 401xx"},
-      {intel, 0x4944, any_bridge, 7001, 0, "QAT 402xx"},
-      {intel, 0x4946, any_bridge, 7001, 0, "QAT 420xx"},
-      {intel, 0x4948, any_bridge, 7001, 0, "QAT 6xxx"},
-      // Commits 1a1f96e3e2a8 and 70cf146a674c.
-      {google, std::nullopt, any_bridge, 7001, 0, "Google SoC"},
-      // Commit 894a78088fc3.
-      {nvidia, 0x2f95, any_bridge, 7003, 0, "NVIDIA Vera"},
-      {nvidia, 0x2f96, any_bridge, 7003, 0, "NVIDIA Vera"},
-      {nvidia, 0x2f97, any_bridge, 7003, 0, "NVIDIA Vera"},
-      {nvidia, 0x2f98, any_bridge, 7003, 0, "NVIDIA Vera"},
-  };
-  return tables;
+bool matches(const Which& which, const Function& function) { return which.contains(function); }
+bool matches(const std::vector<IdRange>& ids, const Function& function) { return contains(ids, function); }
+
+// Of all entries that match: an unsafe one decides, the first; else the one that is careful before all others.
+template <class Entry, class Key, class MoreCareful>
+const Entry* find_most_careful(const std::vector<Entry>& entries, Key key, unsigned kernel, const Function& function,
+                               const MoreCareful& is_more_careful) {
+  const Entry* found = nullptr;
+  for (const auto& entry : entries) {
+    if (!entry.about.applies_to(kernel) || !matches(entry.*key, function)) continue;
+    if (entry.about.is_unsafe) return &entry;
+    if (found == nullptr || is_more_careful(entry, *found)) found = &entry;
+  }
+  return found;
+}
+
+template <class Entry>
+const Entry* find_port_entry(const std::vector<Entry>& entries, unsigned kernel, const Function& function) {
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
+    return entry.about.applies_to(kernel) && entry.which.contains(function);
+  });
+  return found == entries.end() ? nullptr : &*found;
+}
+
+// yes, then unknown, then no.
+int care(Tristate value) { return value == Tristate::yes ? 0 : value == Tristate::unknown ? 1 : 2; }
+
+template <class Value>
+void append(std::vector<Value>& to, std::vector<Value>&& more) {
+  to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
 }  // namespace
 
-const PlatformTables& builtin_tables() {
-  static const PlatformTables tables = make_tables();
+bool Which::contains(const Function& function) const {
+  return p2pd::contains(ids, function) &&
+         (port_types.empty() || std::find(port_types.begin(), port_types.end(), function.port_type) != port_types.end());
+}
+
+PortFinding find_port(const PlatformTables& tables, unsigned kernel, const Function& function) {
+  PortFinding finding{.acs = function.acs};
+  finding.chipset = find_port_entry(tables.chipset_ports, kernel, function);
+  if (finding.chipset != nullptr && function.acs.state == Acs::State::present) {
+    // The dword behind the capability is the control; where it was not read nothing is known.
+    finding.acs = function.acs.next_dword ? Acs{.state = Acs::State::present,
+                                                .capability = function.acs.capability,
+                                                .control = static_cast<std::uint16_t>(*function.acs.next_dword)}
+                                          : Acs{};
+  }
+  finding.isolated = find_port_entry(tables.isolated_ports, kernel, function);
+  if (finding.isolated != nullptr) {
+    constexpr std::uint16_t as_if = Acs::request_redirect | Acs::completion_redirect;
+    finding.acs.state = Acs::State::present;
+    finding.acs.capability |= as_if;
+    finding.acs.control |= as_if;
+  }
+  return finding;
+}
+
+const InitiatorEntry* find_initiator(const PlatformTables& tables, unsigned kernel, const Function& function) {
+  return find_most_careful(
+      tables.initiators, &InitiatorEntry::which, kernel, function,
+      [](const InitiatorEntry& one, const InitiatorEntry& other) { return one.address_bits < other.address_bits; });
+}
+
+const RootComplexEntry* find_root_complex(const PlatformTables& tables, unsigned kernel, const Function& first) {
+  return find_most_careful(tables.root_complexes, &RootComplexEntry::host_bridges, kernel, first,
+                           [](const RootComplexEntry& one, const RootComplexEntry& other) {
+                             return care(one.writes) + care(one.reads) > care(other.writes) + care(other.reads);
+                           });
+}
+
+PlatformTables careful_part(PlatformTables tables) {
+  tables.cpus.clear();
+  std::erase_if(tables.host_bridges, [](const HostBridgeEntry& entry) { return !entry.same_bridge_only; });
+  for (auto& entry : tables.host_bridges) entry.is_vouched_for = false;
+  std::erase_if(tables.root_complexes,
+                [](const RootComplexEntry& entry) { return entry.writes != Tristate::no && entry.reads != Tristate::no; });
+  for (auto& entry : tables.root_complexes) {
+    if (entry.writes == Tristate::yes) entry.writes = Tristate::unknown;
+    if (entry.reads == Tristate::yes) entry.reads = Tristate::unknown;
+    entry.between_domains = false;
+  }
   return tables;
+}
+
+void append(PlatformTables& tables, PlatformTables more) {
+  append(tables.host_bridges, std::move(more.host_bridges));
+  append(tables.cpus, std::move(more.cpus));
+  append(tables.isolated_ports, std::move(more.isolated_ports));
+  append(tables.chipset_ports, std::move(more.chipset_ports));
+  append(tables.root_complexes, std::move(more.root_complexes));
+  append(tables.initiators, std::move(more.initiators));
+  append(tables.peers, std::move(more.peers));
+  tables.newest_kernel = std::max(tables.newest_kernel, more.newest_kernel);
 }
 
 }  // namespace p2pd

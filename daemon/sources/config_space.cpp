@@ -153,6 +153,7 @@ void take_config_facts(Function& function, const ConfigFacts& facts) {
   function.msix = facts.msix;
   function.acs = facts.acs;
   function.ats_enabled = facts.ats_enabled;
+  function.clique = facts.clique;
   if (function.power_state == PowerState::unknown) function.power_state = facts.power_state;
 }
 

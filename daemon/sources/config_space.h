@@ -67,6 +67,7 @@ struct ConfigFacts {
   std::optional<MsixLocation> msix;
   Acs acs;
   std::optional<bool> ats_enabled;
+  std::optional<std::uint8_t> clique;
   std::optional<Sriov> sriov;
 
   bool operator==(const ConfigFacts&) const = default;

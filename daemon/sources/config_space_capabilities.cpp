@@ -77,6 +77,26 @@ std::optional<MsixLocation> decode_msix(const ConfigSpace& space, unsigned offse
   return location;
 }
 
+// NV_PCI_VIRTUAL_P2P_APPROVAL_CAP: a vendor's capability of 8 bytes that begins with "P2P"; where in the list depends on the
+// hypervisor and on what else the function has (QEMU hw/vfio/pci-quirks.c). Two that differ say nothing.
+std::optional<std::uint8_t> decode_clique(const ConfigSpace& space, const CapabilityList& list) {
+  std::optional<std::uint8_t> clique;
+  for (const auto& [id, offset] : list.entries) {
+    if (id != vendor_specific) continue;
+    const auto head = space.read_dword(offset);
+    const auto body = space.read_dword(offset + 4);
+    constexpr std::uint32_t length_and_p = 0x5008;  // 8, 'P'
+    constexpr std::uint32_t two_and_p = 0x5032;     // '2', 'P'
+    constexpr std::uint32_t version_and_reserved = 0xff870000;
+    if (!head || !body || *head >> 16 != length_and_p || (*body & 0xffff) != two_and_p || (*body & version_and_reserved) != 0)
+      continue;
+    const auto found = static_cast<std::uint8_t>((*body >> 19) & 0xf);
+    if (clique && *clique != found) return std::nullopt;
+    clique = found;
+  }
+  return clique;
+}
+
 PowerState decode_power(const ConfigSpace& space, unsigned offset) {
   const auto control = space.read_dword(offset + 4);
   if (!control) return PowerState::unknown;
@@ -115,6 +135,8 @@ void decode_capabilities(const ConfigSpace& space, ConfigFacts& facts) {
   } else if (list.is_complete) {
     facts.power_state = PowerState::d0;  // it answers, and knows no state but on and off
   }
+  constexpr std::uint16_t nvidia_id = 0x10de;
+  if (facts.vendor == nvidia_id) facts.clique = decode_clique(space, list);
   if (const auto offset = list.find(capability::msix)) facts.msix = decode_msix(space, *offset);
   if (const auto offset = facts.bridge ? list.find(capability::bridge_subsystem) : std::nullopt) {
     const auto subsystem = space.read_dword(*offset + 4).value_or(0);
@@ -135,7 +157,11 @@ void decode_extended_capabilities(const ConfigSpace& space, ConfigFacts& facts) 
   const auto acs_offset = list.find(extended_capability::acs);
   const auto acs_word = acs_offset ? space.read_dword(*acs_offset + 4) : std::nullopt;
   if (acs_word) {
-    facts.acs = {Acs::State::present, static_cast<std::uint16_t>(*acs_word), static_cast<std::uint16_t>(*acs_word >> 16)};
+    facts.acs = {Acs::State::present, static_cast<std::uint16_t>(*acs_word), static_cast<std::uint16_t>(*acs_word >> 16), {}};
+    // Read only where it can mean something: there is an egress vector, or it may be one of Intel's chipset ports.
+    constexpr std::uint16_t intel_id = 0x8086;
+    if ((*acs_word & Acs::egress_control) != 0 || (facts.vendor == intel_id && facts.port_type == PortType::root_port))
+      facts.acs.next_dword = space.read_dword(*acs_offset + 8);
   } else if (!acs_offset && list.is_complete) {
     facts.acs.state = Acs::State::absent;
   }

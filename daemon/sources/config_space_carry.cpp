@@ -15,6 +15,7 @@ void carry_over_config(Function& fresh, const Function& before) {
   fresh.msix = before.msix;
   fresh.acs = before.acs;
   fresh.ats_enabled = before.ats_enabled;
+  fresh.clique = before.clique;
   if (before.bridge) fresh.bridge = before.bridge;
   for (Bar& bar : fresh.bars) {
     const Bar* old = before.find_bar(bar.index);

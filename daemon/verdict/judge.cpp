@@ -92,6 +92,9 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   const auto between = judge_between(machine.host(), tables, place_of(machine, tables, kernel, *from),
                                      place_of(machine, tables, kernel, *to), findings);
   verdict.route = between.route;
+  // A way that is known is one for reads and writes alike.
+  if (between.route != Route::none)
+    verdict.directions = {.writes = Answer::yes, .reads = Answer::yes, .translated = Answer::unknown};
   verdict.kernel.map_type = between.map_type;
   verdict.kernel.distance = between.distance;
   verdict.kernel.table = kernel_name(kernel);

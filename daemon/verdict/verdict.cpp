@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "verdict/verdict.h"
 
+#include "verdict/remedies.h"
+
 namespace p2pd {
 
 void Weight::add(Severity severity, bool is_certain) {
@@ -21,6 +23,7 @@ void Verdict::conclude() {
   for (const auto& blocker : blockers) weight.add(blocker.severity, blocker.is_certain);
   possible = weight.possible();
   answer = weight.answer();
+  remedies = remedies_of(blockers);
 }
 
 std::string to_string(Tristate value) {
@@ -42,6 +45,8 @@ std::string to_string(Route route) {
   }
   return "none";
 }
+
+std::string to_string(Rule rule) { return rule == Rule::kernel ? "kernel" : "route"; }
 
 std::string to_string(Severity severity) {
   switch (severity) {

@@ -24,6 +24,19 @@ enum class Severity : std::uint8_t { block, setup, limit };
 // rules: computed. described: a table said so. proven: bytes were moved and compared.
 enum class Evidence : std::uint8_t { rules, described, proven };
 
+// Which rule an answer follows: where the request really goes (nothing in VFIO's path checks anything), or what p2pdma of the
+// running kernel would say (it has the last word on what kernel drivers import).
+enum class Rule : std::uint8_t { route, kernel };
+
+// Which kinds of request get there, by the route rule. Of reads, the completions must come back too.
+struct Directions {
+  Answer writes = Answer::unknown;
+  Answer reads = Answer::unknown;
+  Answer translated = Answer::unknown;  // what an initiator with ATS sends: it asked the IOMMU for the address before
+
+  bool operator==(const Directions&) const = default;
+};
+
 // One reason against a pair.
 struct Blocker {
   std::string code;  // stable, kebab-case; docs/verdict.md lists them
@@ -71,19 +84,25 @@ struct Verdict {
   Answer possible = Answer::unknown;  // no block
   Answer answer = Answer::unknown;    // no block and no setup
   Route route = Route::none;
+  Directions directions;
+  Rule decided_by = Rule::route;
   Evidence evidence = Evidence::rules;
   KernelRule kernel;
   std::vector<Blocker> blockers;
+  // The smallest set of changes after which nothing is left against the pair, in the order in which to make them: arguments
+  // for the kernel's command line first, in one. Empty when nothing is to be done, or when nothing would help.
+  std::vector<std::string> remedies;
   std::vector<std::string> notes;
 
   bool operator==(const Verdict&) const = default;
 
-  // Recomputes `possible` and `answer` from the blockers: whoever adds one calls it.
+  // Recomputes `possible`, `answer` and `remedies` from the blockers: whoever adds one calls it.
   void conclude();
 };
 
 [[nodiscard]] std::string to_string(Tristate value);                // no, yes, unknown
 [[nodiscard]] std::string to_string(Route route);                   // none, local, switch, root-complex, described
+[[nodiscard]] std::string to_string(Rule rule);                     // route, kernel
 [[nodiscard]] std::string to_string(Severity severity);             // block, setup, limit
 [[nodiscard]] std::string to_string(Evidence evidence);             // rules, described, proven
 [[nodiscard]] std::string to_string(KernelRule::MapType map_type);  // unknown, not-supported, bus-address, through-host-bridge

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "benches.h"
-#include "platform/tables.h"
+#include "shipped_tables.h"
 #include "sources/source.h"
 #include "verdict/judge.h"
 
@@ -39,7 +39,7 @@ double nanoseconds_of(const char* name, const Body& body) {
 void measure_judge(Table& table, const std::filesystem::path& sysfs_root) {
   const auto machine = read_live_machine({.sysfs_root = sysfs_root, .proc_root = "/proc", .virtualization = "none"});
   if (!machine) throw std::runtime_error(machine.error().text);
-  const Outliner outliner(*machine, builtin_tables());
+  const Outliner outliner(*machine, test::shipped_tables());
   std::vector<Address> initiators;
   std::vector<TargetName> targets;
   for (const auto& function : machine->functions()) {
@@ -80,7 +80,7 @@ void measure_judge(Table& table, const std::filesystem::path& sysfs_root) {
             "ns");
   table.add("judge: one pair, with all reasons",
             nanoseconds_of("verdict",
-                           [&] { benchmark::DoNotOptimize(judge(*machine, builtin_tables(), next(initiators), next(targets))); }),
+                           [&] { benchmark::DoNotOptimize(judge(*machine, test::shipped_tables(), next(initiators), next(targets))); }),
             "ns");
 }
 

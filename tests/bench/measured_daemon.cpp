@@ -14,6 +14,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "built_programs.h"
 #include "model/unique_fd.h"
 
 namespace p2pd::bench {
@@ -53,8 +54,8 @@ MeasuredDaemon::MeasuredDaemon(const test::PrivateBus& bus, const fs::path& sysf
   const auto notify = notify_socket(path);
   const auto begin = Clock::now();
   process_.emplace(test::ChildProcess::Program{
-      .arguments = {P2PD, "--bus", bus.address(), "--config", (directory_.path() / "p2pd.toml").string(), "--sysfs-root",
-                    sysfs_root.string(), "--runtime-directory", directory_.path().string()},
+      .arguments = {P2PD_BUILT, "--bus", bus.address(), "--config", (directory_.path() / "p2pd.toml").string(), "--sysfs-root",
+                    sysfs_root.string(), "--platform", P2PD_PLATFORM_FILES, "--runtime-directory", directory_.path().string()},
       .environment = {{"NOTIFY_SOCKET", path.string()}, {"PATH", "/usr/bin:/bin"}},
       .log = directory_.path() / "log"});
   std::array<char, 4096> text{};

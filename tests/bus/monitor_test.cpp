@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "built_programs.h"
 #include "harness/scene.h"
 
 namespace p2pd::test {

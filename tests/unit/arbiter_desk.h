@@ -31,7 +31,7 @@ class Desk {
  public:
   explicit Desk(const Machine& machine, Limits limits = {})
       : arbiter_({.limits = limits, .first_id = 1, .backend = "vfio-type1"}, std::make_shared<const Machine>(machine),
-                 builtin_tables()) {}
+                 shipped_tables()) {}
 
   // ---- what clients and operators do; the number is the request's, to be asked for with answer()
   RequestId ask(const Caller& who, Command command) {

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "bus/authority_table.h"
+#include "test_paths.h"
 
 namespace p2pd {
 namespace {

@@ -23,6 +23,7 @@
 
 #include "model/machine.h"
 #include "model/target_name.h"
+#include "shipped_tables.h"
 
 namespace p2pd::test {
 

@@ -9,6 +9,7 @@
 #include "cli/exit_code.h"
 #include "cli/hold_environment.h"
 #include "client_fixtures.h"
+#include "test_paths.h"
 
 namespace p2pclient::test {
 namespace {

@@ -89,13 +89,17 @@ TEST(ClientJson, WritesAVerdictAsTheManualSays) {
   verdict.route = "root-complex";
   verdict.kernel = {false, "through-host-bridge", 6};
   verdict.blockers = {a_blocker("target-not-enabled", "setup")};
+  verdict.writes = Answer::yes;
+  verdict.reads = Answer::no;
+  verdict.remedies = {"do this"};
   verdict.notes = {"a note"};
   EXPECT_EQ(json::parse(cli::verdict_json(verdict)), json::parse(R"({"schema": "p2p-client/1", "initiator": "0000:03:00.0",
     "target": "0000:04:00.0:2", "bar": 2, "answer": "no", "possible": "yes", "route": "root-complex", "evidence": "rules",
+    "decided_by": "route", "writes": "yes", "reads": "no", "translated": "unknown",
     "kernel": {"present": false, "map_type": "through-host-bridge", "distance": 6},
     "blockers": [{"code": "target-not-enabled", "severity": "setup", "certain": true, "where": "0000:00:02.0", "observed": "seen",
                   "needed": "wanted", "remedy": "do this", "isolation": null}],
-    "notes": ["a note"]})"));
+    "remedies": ["do this"], "notes": ["a note"]})"));
 }
 
 TEST(ClientJson, WritesAMatrixByRowsOfItsLegend) {

@@ -18,6 +18,7 @@
 
 #include "client_fixtures.h"
 #include "src/target.h"
+#include "test_paths.h"
 
 namespace p2pclient::test {
 namespace {

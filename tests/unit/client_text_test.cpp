@@ -94,6 +94,8 @@ TEST(ClientText, NamesEveryBlockerWithWhatWasSeenAndTheRemedy) {
   verdict.possible = Answer::yes;
   verdict.blockers = {a_blocker("target-not-enabled", "setup"), a_blocker("iommu-off", "block")};
   verdict.blockers[1].is_certain = false;
+  verdict.writes = Answer::yes;
+  verdict.remedies = {"first", "then"};
   verdict.notes = {"rule-newer-kernel"};
   const auto text = cli::verdict_text(verdict);
   EXPECT_THAT(text, HasSubstr("0000:03:00.0 -> 0000:04:00.0:2: no\n  possible  yes\n"));
@@ -101,6 +103,8 @@ TEST(ClientText, NamesEveryBlockerWithWhatWasSeenAndTheRemedy) {
               HasSubstr("  setup: target-not-enabled\n    where     0000:00:02.0\n    observed  seen\n    needed    wanted\n"
                         "    remedy    do this\n"));
   EXPECT_THAT(text, HasSubstr("  block: iommu-off (not certain)\n"));
+  EXPECT_THAT(text, HasSubstr("  requests  writes yes, reads unknown, translated unknown\n  decided   by the route rule\n"));
+  EXPECT_THAT(text, HasSubstr("  to make it work:\n    first\n    then\n"));
   EXPECT_THAT(text, HasSubstr("note: rule-newer-kernel\n"));
 }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "builders.h"
 #include "platform/kernel_release.h"
@@ -25,33 +28,67 @@ TEST(KernelRelease, IsNotGuessed) {
     EXPECT_FALSE(parse_kernel_release(text)) << text;
 }
 
-// Counted in p2pdma.c of the releases named.
-TEST(HostBridgeTable, HasAsManyEntriesAsTheKernelOfThatRelease) {
-  const auto count = [](unsigned kernel) {
-    const auto& all = builtin_tables().host_bridges;
-    return std::count_if(all.begin(), all.end(), [&](const HostBridgeEntry& entry) {
-      return entry.since <= kernel && (entry.until == 0 || kernel <= entry.until);
-    });
-  };
-  EXPECT_EQ(count(6001), 10);
-  EXPECT_EQ(count(6019), 10);
-  EXPECT_EQ(count(7001), 21);
-  EXPECT_EQ(count(7002), 21);
-  EXPECT_EQ(count(7003), 25);
+// platform-knowledge §1.3 and §1.7, by hand: p2pdma.c of the releases named. A flag S = below one host bridge only.
+struct Listed {
+  const char* id;
+  bool same_bridge_only;
+  unsigned since;  // 0 = in all that were read, from 6.1 on
+};
+constexpr Listed listed[] = {
+    {"8086:3c00", true, 0},     {"8086:3c01", true, 0},     {"8086:2f00", true, 0},     {"8086:2f01", true, 0},
+    {"8086:2030", false, 0},    {"8086:2031", false, 0},    {"8086:2032", false, 0},    {"8086:2033", false, 0},
+    {"8086:2020", false, 0},    {"8086:09a2", false, 0},    {"8086:0b25", false, 7001}, {"8086:0cfe", false, 7001},
+    {"8086:11fb", false, 7001}, {"8086:1212", false, 7001}, {"8086:1216", false, 7001}, {"8086:4940", false, 7001},
+    {"8086:4942", false, 7001}, {"8086:4944", false, 7001}, {"8086:4946", false, 7001}, {"8086:4948", false, 7001},
+    {"1ae0:*", false, 7001},    {"10de:2f95", false, 7003}, {"10de:2f96", false, 7003}, {"10de:2f97", false, 7003},
+    {"10de:2f98", false, 7003}};
+
+std::string id_of(const IdRange& range) {
+  if (range.first == 0 && range.last == 0xffff) return fmt::format("{:04x}:*", range.vendor);
+  EXPECT_EQ(range.first, range.last) << "the kernel's list has no ranges";
+  return fmt::format("{:04x}:{:04x}", range.vendor, range.first);
 }
 
-TEST(HostBridgeTable, HasNothingThatIsOnlyQueued) {
-  for (const auto& entry : builtin_tables().host_bridges) {
-    EXPECT_NE(entry.vendor, 0x1d17) << "Zhaoxin comes with 7.4";
-    EXPECT_FALSE(entry.vendor == 0x8086 && entry.device == 0x6f00) << "Broadwell comes with 7.4";
-  }
+class HostBridgeTable : public ::testing::TestWithParam<unsigned> {};
+
+TEST_P(HostBridgeTable, IsTheKernelsOfThatRelease) {
+  const auto kernel = GetParam();
+  std::vector<std::pair<std::string, bool>> expected;
+  for (const auto& [id, same_bridge_only, since] : listed)
+    if (since <= kernel) expected.emplace_back(id, same_bridge_only);
+  std::vector<std::pair<std::string, bool>> found;
+  for (const auto& entry : shipped_tables().host_bridges)
+    if (entry.about.applies_to(kernel)) found.emplace_back(id_of(entry.id), entry.same_bridge_only);
+  EXPECT_EQ(found, expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(Platform, HostBridgeTable, ::testing::Values(6001U, 6012U, 6018U, 6019U, 7001U, 7002U, 7003U),
+                         [](const auto& test) { return fmt::format("Kernel{}_{}", test.param / 1000, test.param % 1000); });
+
+TEST(PlatformFiles, ThatAreShippedSayWhoSaysSo) {
+  const auto& tables = shipped_tables();
+  EXPECT_EQ(tables.newest_kernel, 7003U);
+  const auto expect_sourced = [](const auto& entries, std::size_t least) {
+    EXPECT_GE(entries.size(), least);
+    for (const auto& entry : entries) {
+      EXPECT_FALSE(entry.about.what.empty()) << entry.about.place;
+      EXPECT_FALSE(entry.about.source.empty()) << entry.about.place;
+      EXPECT_FALSE(entry.about.is_unsafe) << entry.about.place;
+    }
+  };
+  expect_sourced(tables.host_bridges, 25);
+  expect_sourced(tables.cpus, 1);
+  expect_sourced(tables.isolated_ports, 20);
+  expect_sourced(tables.chipset_ports, 3);
+  expect_sourced(tables.root_complexes, 2);
+  expect_sourced(tables.initiators, 10);
 }
 
 Forwarding forwarding_between(const Machine& machine, unsigned kernel, std::string_view a, std::string_view b) {
   const auto above = [&](std::string_view name) {
-    return host_bridge_above(machine, builtin_tables(), kernel, *machine.find(at(name)));
+    return host_bridge_above(machine, shipped_tables(), kernel, *machine.find(at(name)));
   };
-  return root_complex_between(machine.host(), builtin_tables(), above(a), above(b)).forwarding;
+  return root_complex_between(machine.host(), shipped_tables(), above(a), above(b)).forwarding;
 }
 
 struct RootCase {

@@ -8,6 +8,7 @@
 
 #include "config_space_builder.h"
 #include "sources/source.h"
+#include "test_paths.h"
 
 namespace p2pd::test {
 namespace {

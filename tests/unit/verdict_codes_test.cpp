@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "test_paths.h"
 #include "verdict/codes.h"
 
 namespace p2pd::test {

@@ -43,7 +43,7 @@ struct Pair {
         a_root_port("0000:00:03.0").with(an_endpoint("0000:09:00.0").with(driver("nvme"))));
   }
   [[nodiscard]] Verdict judged() const {
-    return judge(machine(), builtin_tables(), at(initiator_name), test::target(target_name), {.address_bits = address_bits});
+    return judge(machine(), shipped_tables(), at(initiator_name), test::target(target_name), {.address_bits = address_bits});
   }
 };
 
@@ -259,7 +259,7 @@ Machine adapted(const Case& test) {
 }
 
 Verdict judged(const Case& test) {
-  return judge(adapted(test), builtin_tables(), at(test.pair.initiator_name), target(test.pair.target_name),
+  return judge(adapted(test), shipped_tables(), at(test.pair.initiator_name), target(test.pair.target_name),
                {.address_bits = test.pair.address_bits});
 }
 
@@ -327,7 +327,7 @@ TEST(Conditions, ARangeMayEndWithTheBarButNotAByteLater) {
 TEST(Conditions, DifferentDomainsAreANo) {
   const Machine machine = a_machine().with(a_root_port("0000:00:02.0").with(an_endpoint("0000:03:00.0")),
                                            a_root_port("10000:00:02.0").with(an_endpoint("10000:04:00.0").with(bar(2, 1_MiB))));
-  const auto verdict = judge(machine, builtin_tables(), at("0000:03:00.0"), target("10000:04:00.0:2"));
+  const auto verdict = judge(machine, shipped_tables(), at("0000:03:00.0"), target("10000:04:00.0:2"));
   EXPECT_THAT(codes(verdict), ElementsAre("different-domain"));
   EXPECT_EQ(verdict.possible, no);
 }
@@ -338,7 +338,7 @@ TEST(Conditions, ARootComplexInNoListIsUnknownAndOneThatForwardsElsewhereOnlyIsA
         a_host_bridge("0000:00:00.0", 0x8086, host_bridge), a_host_bridge("0000:80:00.0", 0x8086, host_bridge),
         a_root_port("0000:00:02.0").with(an_endpoint("0000:03:00.0")),
         a_root_port("0000:80:02.0").with(an_endpoint("0000:84:00.0").with(bar(2, 1_MiB))));
-    return judge(machine, builtin_tables(), at("0000:03:00.0"), target("0000:84:00.0:2"));
+    return judge(machine, shipped_tables(), at("0000:03:00.0"), target("0000:84:00.0:2"));
   };
   EXPECT_THAT(codes(across(0x2020)), IsEmpty());
   EXPECT_THAT(codes(across(0x29c0)), ElementsAre("root-complex-unknown"));
@@ -353,7 +353,7 @@ TEST(Conditions, AVfOpensOnlyWhileItsPfIsOnADriverOfItsOwn) {
         a_root_port("0000:00:02.0")
             .with(an_endpoint("0000:03:00.0").with(driver(name)), a_virtual_function("0000:03:00.1", "0000:03:00.0")),
         a_root_port("0000:00:03.0").with(an_endpoint("0000:04:00.0").with(bar(2, 1_MiB))));
-    return codes(judge(machine, builtin_tables(), at("0000:03:00.1"), target("0000:04:00.0:2")));
+    return codes(judge(machine, shipped_tables(), at("0000:03:00.1"), target("0000:04:00.0:2")));
   };
   EXPECT_THAT(with_pf_on("vfio-pci"), ElementsAre("pf-on-vfio-pci"));
   EXPECT_THAT(with_pf_on("nvme"), IsEmpty());
@@ -393,7 +393,7 @@ TEST(Conditions, ABridgeOfAnUnknownKindOnThePathMakesTheAnswerUnknown) {
   const Machine machine =
       a_machine().with(a_bridge("0000:00:02.0", PortType::unknown, "")
                            .with(an_endpoint("0000:03:00.0"), an_endpoint("0000:04:00.0").with(bar(2, 1_MiB))));
-  const auto verdict = judge(machine, builtin_tables(), at("0000:03:00.0"), target("0000:04:00.0:2"));
+  const auto verdict = judge(machine, shipped_tables(), at("0000:03:00.0"), target("0000:04:00.0:2"));
   EXPECT_THAT(codes(verdict), Contains("config-unreadable"));
   EXPECT_EQ(verdict.possible, unknown);
 }
@@ -405,7 +405,7 @@ TEST(Conditions, BridgesAndIdleFunctionsLeaveAGroupViable) {
       if (function.address == at("0000:09:00.0")) function.driver = name;
       function.iommu_group = 7;
     }
-    return codes(judge({Pair{}.machine().host(), functions}, builtin_tables(), at("0000:03:00.0"), target("0000:04:00.0:2")));
+    return codes(judge({Pair{}.machine().host(), functions}, shipped_tables(), at("0000:03:00.0"), target("0000:04:00.0:2")));
   };
   EXPECT_THAT(with_driver("nvme"), ElementsAre("group-not-viable"));
   EXPECT_THAT(with_driver(""), IsEmpty());

@@ -46,7 +46,7 @@ MachineBuilder one_endpoint(const Change& root_port, const Change& initiators_ow
 }
 
 Verdict judged(const Machine& machine, std::string_view initiator = "0000:03:00.0", std::string_view name = the_target) {
-  return judge(machine, builtin_tables(), at(initiator), target(name));
+  return judge(machine, shipped_tables(), at(initiator), target(name));
 }
 
 struct Case {

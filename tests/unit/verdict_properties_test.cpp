@@ -102,7 +102,7 @@ std::set<Address> reach(const Machine& machine, const Address& initiator) {
 }
 
 Verdict judged(const Machine& machine, const Address& initiator, const Address& device) {
-  return judge(machine, builtin_tables(), initiator, TargetName{device, 0, {}, {}});
+  return judge(machine, shipped_tables(), initiator, TargetName{device, 0, {}, {}});
 }
 
 RC_GTEST_PROP(Distance, IsSymmetric, ()) {
@@ -230,7 +230,7 @@ RC_GTEST_PROP(Outline, IsWhatTheVerdictComesTo, ()) {
   const Machine machine(host, std::move(functions));
   const auto bits = *rc::gen::element(64U, 32U, 24U);
   const auto index = *rc::gen::element(0U, 0U, 0U, 1U);
-  const Outliner outliner(machine, builtin_tables());
+  const Outliner outliner(machine, shipped_tables());
   for (const auto& from : machine.functions()) {
     auto initiator = outliner.initiator(from.address);
     initiator.conclude();
@@ -238,7 +238,7 @@ RC_GTEST_PROP(Outline, IsWhatTheVerdictComesTo, ()) {
       const TargetName name{to.address, index, {}, {}};
       auto end = outliner.target(name);
       end.conclude();
-      const auto verdict = judge(machine, builtin_tables(), from.address, name, {.address_bits = bits});
+      const auto verdict = judge(machine, shipped_tables(), from.address, name, {.address_bits = bits});
       const Outline whole{.possible = verdict.possible, .answer = verdict.answer, .route = verdict.route};
       RC_ASSERT(outliner.between(initiator, end, {.address_bits = bits}) == whole);
     }
@@ -247,7 +247,7 @@ RC_GTEST_PROP(Outline, IsWhatTheVerdictComesTo, ()) {
 
 TEST(Outline, OfAFunctionThatIsNotThereIsThatOfItsVerdict) {
   const Machine machine = a_machine().on(epyc).with(an_endpoint("0000:00:01.0").with(bar(0, 4_KiB)));
-  const Outliner outliner(machine, builtin_tables());
+  const Outliner outliner(machine, shipped_tables());
   const auto nowhere = at("0000:00:02.0");
   const auto outline = outliner.between(outliner.initiator(nowhere), outliner.target({nowhere, 0, {}, {}}));
   const auto verdict = judged(machine, nowhere, nowhere);

@@ -44,9 +44,14 @@ struct Verdict {
   Answer answer = Answer::unknown;    // no block and no setup: works now
   Answer possible = Answer::unknown;  // no block: an operator can make it work
   std::string route = "none";         // none, local, switch, root-complex, described
-  std::string evidence = "rules";     // rules, described, proven
+  std::string decided_by = "route";   // which rule the answer follows: route (where requests go), kernel (p2pdma's)
+  Answer writes = Answer::unknown;    // which kinds of request get there
+  Answer reads = Answer::unknown;
+  Answer translated = Answer::unknown;  // with an address that the initiator had translated before (ATS)
+  std::string evidence = "rules";       // rules, described, proven
   KernelRule kernel;
   std::vector<Blocker> blockers;
+  std::vector<std::string> remedies;  // what to change, in order, so that nothing is left against the pair; may be empty
   std::vector<std::string> notes;
 
   bool operator==(const Verdict&) const = default;

@@ -16,6 +16,8 @@
 #include <sstream>
 #include <system_error>
 
+#include "built_programs.h"
+
 namespace p2pd::test {
 
 namespace fs = std::filesystem;
@@ -52,7 +54,7 @@ std::string daemon_under_test() {
 
 std::map<std::string, std::string> environment_with(const fs::path& notify_socket) {
   std::map<std::string, std::string> environment{{"NOTIFY_SOCKET", notify_socket.string()}, {"PATH", "/usr/bin:/bin"}};
-  for (const auto* name : {"ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"})
+  for (const auto* name : {"ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "LD_PRELOAD", "UMOCKDEV_DIR"})
     if (const char* value = std::getenv(name)) environment.emplace(name, value);
   return environment;
 }

@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "harness/process.h"
+#include "test_paths.h"
 
 namespace p2pd::test {
 

@@ -14,6 +14,7 @@
 #include "harness/machine.h"
 #include "harness/watched_vfio.h"
 #include "model/target_name.h"
+#include "test_paths.h"
 
 int main(int argc, char** argv) {
   if (argc != 5) return 64;
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
                                     .sysfs_root = argv[2],
                                     .proc_root = argv[3],
                                     .config_file = directory / "p2pd.toml",
+                                    .platform_files = P2PD_PLATFORM_FILES,
                                     .runtime_directory = directory / "run"};
   // As main() of p2pd does: the loop reads them through a signalfd.
   sigset_t signals;

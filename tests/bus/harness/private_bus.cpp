@@ -12,6 +12,8 @@
 #include <system_error>
 #include <vector>
 
+#include "test_paths.h"
+
 namespace p2pd::test {
 
 namespace {
