@@ -82,7 +82,7 @@ std::optional<MsixLocation> decode_msix(const ConfigSpace& space, unsigned offse
 std::optional<std::uint8_t> decode_clique(const ConfigSpace& space, const CapabilityList& list) {
   std::optional<std::uint8_t> clique;
   for (const auto& [id, offset] : list.entries) {
-    if (id != vendor_specific) continue;
+    if (id != capability::vendor_specific) continue;
     const auto head = space.read_dword(offset);
     const auto body = space.read_dword(offset + 4);
     constexpr std::uint32_t length_and_p = 0x5008;  // 8, 'P'

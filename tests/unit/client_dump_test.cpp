@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/dump_options.h"
 #include "cli/exit_code.h"
 #include "client_fixtures.h"
 #include "model/unique_fd.h"
 #include "sources/source.h"
+#include "test_paths.h"
 
 namespace p2pclient::test {
 namespace {
@@ -27,7 +29,7 @@ const std::vector<std::string> everything{"--cpu", "amd/0x17", "--kernel", "7.3"
 
 // Two functions below different root ports.
 Ran check(const std::vector<std::string>& facts, const std::string& command = "check") {
-  std::vector<std::string> arguments{"--dump", dump, "--json", command, "0000:06:00.0", "0000:0d:00.0:0"};
+  std::vector<std::string> arguments{"--dump", dump, "--platform", platform, "--json", command, "0000:06:00.0", "0000:0d:00.0:0"};
   arguments.insert(arguments.end(), facts.begin(), facts.end());
   return p2p_client(arguments);
 }

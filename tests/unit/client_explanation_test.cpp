@@ -10,6 +10,7 @@
 
 #include "cli/exit_code.h"
 #include "client_fixtures.h"
+#include "test_paths.h"
 
 namespace p2pclient::test {
 namespace {
@@ -21,8 +22,8 @@ using testing::HasSubstr;
 const std::string dump = P2PD_TEST_DATA "/dumps/switches.lspci";
 
 Ran explain(const std::string& initiator, const std::string& target, bool as_json) {
-  std::vector<std::string> arguments{"--dump", dump,   "explain",  initiator, target,    "--cpu", "amd/0x17",
-                                     "--virt", "none", "--kernel", "7.3",     "--iommu", "on"};
+  std::vector<std::string> arguments{"--platform", platform, "--dump", dump,       "explain", initiator, target, "--cpu",
+                                     "amd/0x17",   "--virt", "none",   "--kernel", "7.3",     "--iommu", "on"};
   if (as_json) arguments.emplace_back("--json");
   return p2p_client(arguments);
 }
@@ -54,9 +55,10 @@ TEST(ClientExplain, NamesTheAcsBitsOfEachPortAndWhereItTurns) {
 
 TEST(ClientExplain, SaysAllThatCheckSays) {
   auto explained = json::parse(explain("0000:06:00.0", "0000:0d:00.0:0", true).out);
-  const auto checked = json::parse(p2p_client({"--dump", dump, "--json", "check", "0000:06:00.0", "0000:0d:00.0:0", "--cpu",
-                                               "amd/0x17", "--virt", "none", "--kernel", "7.3", "--iommu", "on"})
-                                       .out);
+  const auto checked =
+      json::parse(p2p_client({"--platform", platform, "--dump", dump, "--json", "check", "0000:06:00.0", "0000:0d:00.0:0",
+                              "--cpu", "amd/0x17", "--virt", "none", "--kernel", "7.3", "--iommu", "on"})
+                      .out);
   for (const auto& [name, value] : checked.items()) EXPECT_EQ(explained.at(name), value) << name;
 }
 
