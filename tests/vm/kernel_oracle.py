@@ -41,7 +41,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Boot:
-    """A machine to ask. `entries`: what its kernel has in place of its first host bridges, and p2pd beside its own."""
+    """A machine to ask. `entries`: what its kernel has in place of some of its host bridges, and p2pd beside its own."""
 
     cpu: str
     iommu: bool
