@@ -43,12 +43,7 @@ int run_command(const Command& command, const Command::Run& run, Context& contex
 
 void add_global_options(CLI::App& app, GlobalOptions& options) {
   app.add_flag("--json", options.json, "JSON, schema p2p-client/1");
-  app.add_option("--dump", options.dump, "work offline on the output of `lspci -xxxx`")
-      ->type_name("FILE")
-      ->check(CLI::ExistingFile.description(""));
-  app.add_option("--platform", options.platform, "with --dump: platform files from here, not the installed ones")
-      ->type_name("DIRECTORY")
-      ->check(CLI::ExistingDirectory.description(""));
+  add_dump_options(app, options.dump);
   app.add_option("--bus", options.bus, "system, session or a D-Bus address (system)")->type_name("BUS");
   app.add_flag("--no-ask-password", options.no_ask_password, "never ask for a password");
   app.add_option("--color", options.color, "auto, always or never (auto)")
@@ -115,10 +110,10 @@ int run(const std::vector<std::string>& arguments, const Terminal& terminal) {
   const auto& [command, sub, run_it] = *chosen();
   if (!rest.empty() && !command->takes_a_program)
     return fail(terminal, "`" + command->name + "` takes no program after `--`", exit_usage);
-  if (!options.dump.empty() && !command->works_offline)
+  if (!options.dump.file.empty() && !command->works_offline)
     return fail(terminal, "`" + command->name + "` cannot work on a dump", command->failure.value_or(exit_usage));
-  if (!options.platform.empty() && options.dump.empty())
-    return fail(terminal, "--platform is for --dump: p2pd has files of its own", command->failure.value_or(exit_usage));
+  if (const auto option = options.dump.without_a_dump(); !option.empty())
+    return fail(terminal, option + " is for --dump: p2pd knows its own machine", command->failure.value_or(exit_usage));
   Context context(terminal, options, std::move(rest), !command->action.empty());
   return run_command(*command, run_it, context, terminal);
 }

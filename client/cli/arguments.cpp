@@ -25,6 +25,11 @@ void add_address_bits(CLI::App& app, std::optional<unsigned>& bits) {
       ->check(CLI::Range(1U, 64U).description(""));
 }
 
+void add_pair(CLI::App& app, PairArguments& arguments) {
+  add_pair(app, arguments.initiator, arguments.target);
+  add_address_bits(app, arguments.address_bits);
+}
+
 void add_access(CLI::App& app, std::optional<Access>& access, const std::string& what) {
   app.add_option_function<std::string>(
          "--access", [&access](const std::string& word) { access = parse_access(word); }, what)

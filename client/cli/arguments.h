@@ -18,6 +18,13 @@ namespace p2pclient::cli {
 void add_initiator(CLI::App& app, std::string& initiator);
 void add_target(CLI::App& app, std::string& target);
 void add_pair(CLI::App& app, std::string& initiator, std::string& target);
+// A question about a pair: check and explain.
+struct PairArguments {
+  std::string initiator;
+  std::string target;
+  std::optional<unsigned> address_bits;
+};
+void add_pair(CLI::App& app, PairArguments& arguments);
 void add_address_bits(CLI::App& app, std::optional<unsigned>& bits);
 // r, w or rw.
 void add_access(CLI::App& app, std::optional<Access>& access, const std::string& what);

@@ -13,17 +13,13 @@ Command check_command() {
   return {.name = "check",
           .summary = "can this function reach that BAR, and what is against it",
           .declare = [](CLI::App& app) -> Command::Run {
-            struct Arguments {
-              std::string initiator;
-              std::string target;
-              std::optional<unsigned> address_bits;
-            };
-            const auto arguments = std::make_shared<Arguments>();
-            add_pair(app, arguments->initiator, arguments->target);
-            add_address_bits(app, arguments->address_bits);
+            const auto arguments = std::make_shared<PairArguments>();
+            add_pair(app, *arguments);
             return [arguments](Context& context) {
-              const auto verdict = context.source()->check(arguments->initiator, arguments->target, arguments->address_bits);
+              const auto source = context.source();
+              const auto verdict = source->check(arguments->initiator, arguments->target, arguments->address_bits);
               context.print(context.json() ? verdict_json(verdict) : verdict_text(verdict));
+              context.note_unknowns(*source);
               return exit_code(verdict.answer);
             };
           },

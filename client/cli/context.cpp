@@ -21,6 +21,10 @@ bool Context::print_now(const std::string& text) {
 
 void Context::note(const std::string& text) { terminal_.err << "p2p-client: note: " << text << '\n'; }
 
+void Context::note_unknowns(Source& source) {
+  if (const auto unknowns = source.unknowns(); !unknowns.empty()) note(unknowns);
+}
+
 void Context::fail(const std::string& text) { terminal_.err << "p2p-client: error: " << text << '\n'; }
 
 void Context::print_done(const std::string& verb, const std::string& object) {
@@ -28,7 +32,7 @@ void Context::print_done(const std::string& verb, const std::string& object) {
 }
 
 std::unique_ptr<Source> Context::source() {
-  if (!options_.dump.empty()) return open_dump(options_.dump, options_.platform);
+  if (!options_.dump.file.empty()) return open_dump(options_.dump);
   return open_daemon(Client::connect({.bus = options_.bus}));
 }
 

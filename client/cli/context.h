@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/dump_options.h"
 #include "cli/password_agent.h"
 #include "cli/source.h"
 #include "cli/table.h"
@@ -25,8 +26,7 @@ struct Terminal {
 
 struct GlobalOptions {
   bool json = false;
-  std::string dump;  // "" = ask p2pd
-  std::string platform;  // with `dump`: a directory instead of the installed files; "" = those
+  DumpOptions dump;
   std::string bus = "system";
   bool no_ask_password = false;
   std::string color = "auto";
@@ -48,6 +48,8 @@ class Context {
   [[nodiscard]] bool print_now(const std::string& text);
   // To standard error, `p2p-client: note: …`.
   void note(const std::string& text);
+  // What verdicts of this source lack.
+  void note_unknowns(Source& source);
   // To standard error, `p2p-client: error: …`.
   void fail(const std::string& text);
   // What an operation did.

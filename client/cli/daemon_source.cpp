@@ -14,10 +14,13 @@ class DaemonSource final : public Source {
   Verdict check(const std::string& initiator, const std::string& target, std::optional<unsigned> address_bits) override {
     return client_.check(initiator, target, {address_bits});
   }
+  ReachSet reach_set(const std::string& initiator) override { return client_.reach_set(initiator); }
   Matrix check_all(const std::vector<std::string>& initiators, const std::vector<std::string>& targets) override {
     return client_.check_all(initiators, targets);
   }
   std::vector<std::string> problems() override { return client_.info().problems; }
+  // The verdicts themselves say what p2pd could not read.
+  std::string unknowns() override { return {}; }
 
  private:
   Client client_;

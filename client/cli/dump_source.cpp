@@ -5,7 +5,9 @@
 #include "cli/source.h"
 #include "model/machine.h"
 #include "platform/files.h"
+#include "platform/ports.h"
 #include "sources/source.h"
+#include "topology/topology.h"
 #include "verdict/judge.h"
 
 namespace p2pclient::cli {
@@ -26,13 +28,14 @@ p2pd::TargetName parse_target(const std::string& text) {
   return *target;
 }
 
-PairSummary summarize(const p2pd::Verdict& verdict) {
+PairSummary summarize(const p2pd::Outliner& outliner, const p2pd::PairEnd& initiator, const p2pd::PairEnd& target) {
   PairSummary pair;
-  pair.is_same = verdict.initiator == verdict.target.device;
+  pair.is_same = initiator.place.function == target.place.function;
   if (pair.is_same) return pair;
-  pair.possible = to_answer(verdict.possible);
-  pair.answer = to_answer(verdict.answer);
-  pair.route = p2pd::to_string(verdict.route);
+  const auto outline = outliner.between(initiator, target);
+  pair.possible = to_answer(outline.possible);
+  pair.answer = to_answer(outline.answer);
+  pair.route = p2pd::to_string(outline.route);
   return pair;
 }
 
@@ -46,8 +49,10 @@ std::uint8_t index_of(const PairSummary& pair, std::vector<PairSummary>& kinds) 
 
 class DumpSource final : public Source {
  public:
-  DumpSource(p2pd::Machine machine, p2pd::PlatformFiles::Reading platform)
-      : machine_(std::move(machine)), platform_(std::move(platform)) {}
+  DumpSource(p2pd::Machine machine, p2pd::PlatformFiles::Reading platform, std::string unknowns)
+      : platform_(std::move(platform)),
+        machine_(p2pd::with_known_ports(std::move(machine), platform_.tables)),
+        unknowns_(std::move(unknowns)) {}
 
   std::vector<Device> devices() override {
     std::vector<Device> devices;
@@ -61,20 +66,39 @@ class DumpSource final : public Source {
     return to_verdict(judge(find(parse_address(initiator)).address, find(parse_target(target)), address_bits));
   }
 
+  ReachSet reach_set(const std::string& initiator) override {
+    const auto found = p2pd::reach_set(machine_, find(parse_address(initiator)));
+    ReachSet reach{.is_complete = found.is_complete};
+    for (const auto& target : p2pd::targets_in(machine_, found)) reach.targets.push_back(target.to_string());
+    return reach;
+  }
+
   Matrix check_all(const std::vector<std::string>& initiators, const std::vector<std::string>& targets) override {
+    const p2pd::Outliner outliner(machine_, platform_.tables);
     Matrix matrix;
-    for (const auto& name : initiators.empty() ? all_initiators() : initiators)
-      matrix.initiators.push_back(find(parse_address(name)).address.to_string());
-    for (const auto& name : targets.empty() ? all_targets() : targets)
-      matrix.targets.push_back(find(parse_target(name)).to_string());
-    for (const auto& initiator : matrix.initiators)
-      for (const auto& target : matrix.targets)
-        matrix.cells.push_back(index_of(summarize(judge(parse_address(initiator), parse_target(target), {})), matrix.kinds));
+    std::vector<p2pd::PairEnd> rows;
+    std::vector<p2pd::PairEnd> columns;
+    for (const auto& name : initiators.empty() ? all_initiators() : initiators) {
+      const auto& address = find(parse_address(name)).address;
+      matrix.initiators.push_back(address.to_string());
+      rows.push_back(outliner.initiator(address));
+      rows.back().conclude();
+    }
+    for (const auto& name : targets.empty() ? all_targets() : targets) {
+      const auto target = find(parse_target(name));
+      matrix.targets.push_back(target.to_string());
+      columns.push_back(outliner.target(target));
+      columns.back().conclude();
+    }
+    matrix.cells.reserve(rows.size() * columns.size());
+    for (const auto& initiator : rows)
+      for (const auto& target : columns) matrix.cells.push_back(index_of(summarize(outliner, initiator, target), matrix.kinds));
     return matrix;
   }
 
   // Those of this machine are not those of the dump's.
   std::vector<std::string> problems() override { return platform_.problems; }
+  std::string unknowns() override { return unknowns_; }
 
  private:
   [[nodiscard]] const p2pd::Function& find(const p2pd::Address& address) const {
@@ -110,9 +134,21 @@ class DumpSource final : public Source {
     return names;
   }
 
-  p2pd::Machine machine_;
   p2pd::PlatformFiles::Reading platform_;
+  p2pd::Machine machine_;
+  std::string unknowns_;
 };
+
+p2pd::HostFacts add_facts(p2pd::HostFacts host, const DumpOptions& options) {
+  if (const auto cpu = parse_cpu(options.cpu)) {
+    host.cpu_vendor = cpu->vendor;
+    host.cpu_family = cpu->family;
+  }
+  host.kernel_release = options.kernel;
+  if (!options.virtualization.empty()) host.virtualization = options.virtualization;
+  if (!options.iommu.empty()) host.iommu = options.iommu == "on" ? p2pd::Tristate::yes : p2pd::Tristate::no;
+  return host;
+}
 
 // Who reaches whom on this machine says nothing about another.
 p2pd::PlatformPlaces platform_places(const std::string& directory) {
@@ -125,10 +161,11 @@ p2pd::PlatformPlaces platform_places(const std::string& directory) {
 
 }  // namespace
 
-std::unique_ptr<Source> open_dump(const std::string& file, const std::string& platform) {
-  auto machine = p2pd::read_dump(file);
-  if (!machine) fail(error_name::failed, machine.error().text);
-  return std::make_unique<DumpSource>(*std::move(machine), p2pd::PlatformFiles(platform_places(platform)).read());
+std::unique_ptr<Source> open_dump(const DumpOptions& options) {
+  const auto dump = p2pd::read_dump(options.file);
+  if (!dump) fail(error_name::failed, dump.error().text);
+  return std::make_unique<DumpSource>(p2pd::Machine(add_facts(dump->host(), options), dump->functions()),
+                                      p2pd::PlatformFiles(platform_places(options.platform)).read(), options.not_given());
 }
 
 }  // namespace p2pclient::cli

@@ -15,17 +15,24 @@ Command matrix_command() {
             struct Arguments {
               std::vector<std::string> initiators;
               std::vector<std::string> targets;
+              bool all = false;
             };
             const auto arguments = std::make_shared<Arguments>();
             app.add_option("--initiator", arguments->initiators, "only this one; may be given again (all that are no bridges)")
                 ->type_name("FUNCTION");
             app.add_option("--target", arguments->targets, "only this one; may be given again (all memory BARs of those)")
                 ->type_name("TARGET");
+            app.add_flag("--all", arguments->all, "every function by itself: fold nothing");
             return [arguments](Context& context) {
               const auto source = context.source();
               const auto matrix = source->check_all(arguments->initiators, arguments->targets);
-              context.print(context.json() ? matrix_json(matrix) : matrix_text(matrix, context.style()));
+              if (context.json())
+                context.print(matrix_json(matrix));
+              else
+                context.print(matrix_text(matrix, arguments->all ? fold_nothing(matrix) : fold(matrix, source->devices()),
+                                          context.style()));
               for (const auto& problem : source->problems()) context.note(problem);
+              context.note_unknowns(*source);
               return exit_yes;
             };
           },

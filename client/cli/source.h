@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/dump_options.h"
 #include "p2pclient/client.h"
 #include "p2pclient/device.h"
 #include "p2pclient/verdict.h"
@@ -24,15 +25,17 @@ class Source {
   [[nodiscard]] virtual Device device(const std::string& address) = 0;
   [[nodiscard]] virtual Verdict check(const std::string& initiator, const std::string& target,
                                       std::optional<unsigned> address_bits) = 0;
+  [[nodiscard]] virtual ReachSet reach_set(const std::string& initiator) = 0;
   // Empty lists: every function that is no bridge, every assigned memory BAR of those.
   [[nodiscard]] virtual Matrix check_all(const std::vector<std::string>& initiators, const std::vector<std::string>& targets) = 0;
   // What keeps mappings from being made on this machine, with what to do next.
   [[nodiscard]] virtual std::vector<std::string> problems() = 0;
+  // What verdicts lack because the source cannot tell it, in one sentence; "" = nothing.
+  [[nodiscard]] virtual std::string unknowns() = 0;
 };
 
 [[nodiscard]] std::unique_ptr<Source> open_daemon(Client client);
 // The output of `lspci -xxxx`; no daemon and no root needed. Throws Error when it cannot be read.
-// `platform`: a directory of platform files; "" = the installed ones.
-[[nodiscard]] std::unique_ptr<Source> open_dump(const std::string& file, const std::string& platform);
+[[nodiscard]] std::unique_ptr<Source> open_dump(const DumpOptions& options);
 
 }  // namespace p2pclient::cli

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/matrix_fold.h"
 #include "cli/table.h"
 #include "p2pclient/client.h"
 #include "p2pclient/device.h"
@@ -16,8 +17,8 @@ namespace p2pclient::cli {
 [[nodiscard]] std::string list_text(const std::vector<Device>& devices, const Style& style);
 [[nodiscard]] std::string show_text(const Device& device);
 [[nodiscard]] std::string tree_text(const std::vector<Device>& devices, const Style& style);
-// One letter for `possible` of each pair, and what the letters mean.
-[[nodiscard]] std::string matrix_text(const Matrix& matrix, const Style& style);
+// One letter for route and `possible` of each pair, and what the letters mean.
+[[nodiscard]] std::string matrix_text(const Matrix& matrix, const std::vector<Fold>& folds, const Style& style);
 [[nodiscard]] std::string verdict_text(const Verdict& verdict);
 [[nodiscard]] std::string grants_text(const std::vector<HoldingInfo>& holdings, const std::vector<MappingInfo>& mappings,
                                       const Style& style);

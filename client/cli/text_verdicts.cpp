@@ -1,40 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Verdicts: of one pair with all its reasons, of many as a matrix.
+// The verdict of one pair with all its reasons.
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <set>
 
 #include "cli/text.h"
 
 namespace p2pclient::cli {
 
 namespace {
-
-char letter(const PairSummary& pair) {
-  if (pair.is_same) return '=';
-  if (pair.possible == Answer::no) return '-';
-  if (pair.possible == Answer::unknown) return '?';
-  if (pair.route == "local") return 'L';
-  if (pair.route == "switch") return 'S';
-  if (pair.route == "root-complex") return 'R';
-  if (pair.route == "described") return 'D';
-  return 'Y';
-}
-
-const char* meaning(char of) {
-  switch (of) {
-    case '=': return "the initiator's own BAR";
-    case '-': return "not possible";
-    case '?': return "not known";
-    case 'L': return "possible, inside one device";
-    case 'S': return "possible, through a switch";
-    case 'R': return "possible, through the root complex";
-    case 'D': return "possible, as a description says";
-    default: return "possible";
-  }
-}
 
 std::string describe(const KernelRule& kernel) {
   if (kernel.present == false) return "this kernel has no p2pdma";
@@ -73,29 +46,6 @@ std::string verdict_text(const Verdict& verdict) {
   for (const auto& remedy : verdict.remedies) text += fmt::format("    {}\n", remedy);
   if (!verdict.notes.empty()) text += '\n';
   for (const auto& note : verdict.notes) text += fmt::format("  note: {}\n", note);
-  return text;
-}
-
-std::string matrix_text(const Matrix& matrix, const Style& style) {
-  if (matrix.initiators.empty() || matrix.targets.empty()) return "no pairs: there is no initiator or no memory BAR\n";
-  // Names of targets are long: columns are numbered.
-  std::vector<Column> columns{{"INITIATOR"}};
-  for (std::size_t i = 0; i < matrix.targets.size(); ++i) columns.push_back({fmt::format("{}", i + 1), true});
-  Table table(columns, style);
-  std::set<char> used;
-  for (std::size_t row = 0; row < matrix.initiators.size(); ++row) {
-    std::vector<std::string> cells{matrix.initiators[row]};
-    for (std::size_t column = 0; column < matrix.targets.size(); ++column) {
-      const char cell = letter(matrix.at(row, column));
-      used.insert(cell);
-      cells.emplace_back(1, cell);
-    }
-    table.add(cells);
-  }
-  auto text = table.to_string() + "\n";
-  for (std::size_t i = 0; i < matrix.targets.size(); ++i) text += fmt::format("{:>3}  {}\n", i + 1, matrix.targets[i]);
-  text += '\n';
-  for (const char cell : used) text += fmt::format("  {}  {}\n", cell, meaning(cell));
   return text;
 }
 

@@ -150,6 +150,14 @@ Verdict Client::check(const std::string& initiator, const std::string& target, c
   });
 }
 
+ReachSet Client::reach_set(const std::string& initiator) const {
+  return guard([&] {
+    ReachSet reach;
+    std::tie(reach.targets, reach.is_complete) = manager_proxy(*connection_).GetReachSet(initiator);
+    return reach;
+  });
+}
+
 Matrix Client::check_all(const std::vector<std::string>& initiators, const std::vector<std::string>& targets) const {
   const auto known = initiators.empty() || targets.empty() ? devices() : std::vector<Device>();
   return ask_in_parts(initiators.empty() ? all_initiators(known) : initiators, targets.empty() ? all_targets(known) : targets,

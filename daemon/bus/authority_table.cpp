@@ -13,6 +13,7 @@ namespace {
 constexpr auto rows = std::to_array<Row>({
     {manager_interface, "GetDeviceByAddress", Right::everybody, {}},
     {manager_interface, "Check", Right::everybody, {}},
+    {manager_interface, "GetReachSet", Right::everybody, {}},
     {manager_interface, "CheckAll", Right::everybody, {}},
     {manager_interface, "GetStatistics", Right::everybody, {}},
     {manager_interface, "Acquire", Right::polkit, Action::acquire},

@@ -17,6 +17,7 @@
 #include "bus/verdict_wire.h"
 #include "org.p2pd1.Manager-adaptor.h"
 #include "platform/kernel_release.h"
+#include "topology/topology.h"
 #include "verdict/judge.h"
 
 namespace p2pd {
@@ -84,6 +85,16 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
       const auto from = value_or_throw(find_function(core_, initiator));
       const auto verdict = core_.check(from, value_or_throw(find_target(core_, target)), address_bits, nullptr);
       return std::tuple{to_string(verdict.answer), to_dictionary(verdict)};
+    });
+  }
+
+  std::tuple<Texts, bool> GetReachSet(const std::string& initiator) override {
+    return freely("GetReachSet", [&] {
+      const auto& machine = core_.machine();
+      const auto reach = reach_set(machine, *machine.find(value_or_throw(find_function(core_, initiator))));
+      Texts targets;
+      for (const auto& target : targets_in(machine, reach)) targets.push_back(target.to_string());
+      return std::tuple{std::move(targets), reach.is_complete};
     });
   }
 

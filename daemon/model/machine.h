@@ -18,6 +18,7 @@ namespace p2pd {
 enum class Tristate : std::uint8_t { no, yes, unknown };
 
 struct HostFacts {
+  bool is_live = true;                         // false: a dump, where an empty driver or group is one that it does not tell
   std::string kernel_release;                  // uname -r; "" = not known
   Tristate kernel_p2pdma = Tristate::unknown;  // CONFIG_PCI_P2PDMA of the running kernel
   std::string cpu_vendor;                      // CPUID vendor, e.g. AuthenticAMD; "" = not known or not x86

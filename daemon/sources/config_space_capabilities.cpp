@@ -1,76 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The two capability lists, PCIe 6.0 §7.5.1.1.11 and §7.6.3. A list that loops, breaks off or leads into unreadable
-// space is incomplete: what was not found in it is unknown.
-#include <algorithm>
+// What the capabilities say. What was not found in an incomplete list is unknown.
 #include <array>
-#include <bitset>
 
+#include "sources/capability_list.h"
 #include "sources/config_space.h"
 
 namespace p2pd {
 
 namespace {
-
-enum Capability : std::uint16_t { power_management = 0x01, vendor_specific = 0x09, bridge_subsystem = 0x0d, pcie = 0x10, msix = 0x11 };
-enum ExtendedCapability : std::uint16_t { acs = 0x000d, ats = 0x000f, sriov = 0x0010 };
-
-struct CapabilityList {
-  struct Entry {
-    std::uint16_t id;
-    unsigned offset;
-  };
-  std::vector<Entry> entries;
-  bool is_complete = false;
-
-  // The first one: Linux looks no further either (drivers/pci/pci.c __pci_find_next_cap_ttl()).
-  [[nodiscard]] std::optional<unsigned> find(std::uint16_t id) const {
-    const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.id == id; });
-    return found == entries.end() ? std::nullopt : std::optional(found->offset);
-  }
-};
-
-CapabilityList read_capabilities(const ConfigSpace& space) {
-  CapabilityList list;
-  const auto status = space.read_dword(0x04);
-  const auto header = space.read_dword(0x0c);
-  if (!status || !header) return list;
-  if ((*status & 0x100000) == 0) {  // Status bit 4: there is no list
-    list.is_complete = true;
-    return list;
-  }
-  const unsigned first = ((*header >> 16) & 0x7f) == 2 ? 0x14 : 0x34;  // CardBus bridges have it elsewhere
-  auto pointer = space.read_dword(first);
-  std::bitset<64> seen;
-  unsigned offset = pointer ? *pointer & 0xfc : 0;
-  while (pointer && offset >= 0x40) {
-    if (seen.test(offset / 4)) return list;
-    seen.set(offset / 4);
-    pointer = space.read_dword(offset);
-    if (!pointer || (*pointer & 0xff) == 0xff) return list;
-    list.entries.push_back({static_cast<std::uint16_t>(*pointer & 0xff), offset});
-    offset = (*pointer >> 8) & 0xfc;
-  }
-  list.is_complete = pointer && offset == 0;
-  return list;
-}
-
-CapabilityList read_extended_capabilities(const ConfigSpace& space) {
-  CapabilityList list;
-  std::bitset<1024> seen;
-  unsigned offset = 0x100;
-  while (offset >= 0x100) {
-    if (seen.test(offset / 4)) return list;
-    seen.set(offset / 4);
-    const auto header = space.read_dword(offset);
-    // All ones: whatever is between here and the function does not forward extended requests.
-    if (!header || *header == 0xffffffff) return list;
-    if (*header != 0) list.entries.push_back({static_cast<std::uint16_t>(*header), offset});
-    offset = (*header >> 20) & 0xffc;
-  }
-  list.is_complete = offset == 0;
-  return list;
-}
 
 PortType port_type(std::uint32_t code) {
   switch (code) {  // PCIe 6.0 §7.5.3.2
@@ -144,11 +82,11 @@ std::optional<MsixLocation> decode_msix(const ConfigSpace& space, unsigned offse
 std::optional<std::uint8_t> decode_clique(const ConfigSpace& space, const CapabilityList& list) {
   std::optional<std::uint8_t> clique;
   for (const auto& [id, offset] : list.entries) {
-    if (id != vendor_specific) continue;
+    if (id != capability::vendor_specific) continue;
     const auto head = space.read_dword(offset);
     const auto body = space.read_dword(offset + 4);
-    constexpr std::uint32_t length_and_p = 0x5008;   // 8, 'P'
-    constexpr std::uint32_t two_and_p = 0x5032;      // '2', 'P'
+    constexpr std::uint32_t length_and_p = 0x5008;  // 8, 'P'
+    constexpr std::uint32_t two_and_p = 0x5032;     // '2', 'P'
     constexpr std::uint32_t version_and_reserved = 0xff870000;
     if (!head || !body || *head >> 16 != length_and_p || (*body & 0xffff) != two_and_p || (*body & version_and_reserved) != 0)
       continue;
@@ -187,20 +125,20 @@ std::optional<Sriov> decode_sriov(const ConfigSpace& space, unsigned offset) {
 
 void decode_capabilities(const ConfigSpace& space, ConfigFacts& facts) {
   const auto list = read_capabilities(space);
-  if (const auto offset = list.find(pcie)) {
+  if (const auto offset = list.find(capability::pcie)) {
     decode_pcie(space, *offset, facts);
   } else if (list.is_complete) {
     facts.port_type = PortType::conventional;
   }
-  if (const auto offset = list.find(power_management)) {
+  if (const auto offset = list.find(capability::power_management)) {
     facts.power_state = decode_power(space, *offset);
   } else if (list.is_complete) {
     facts.power_state = PowerState::d0;  // it answers, and knows no state but on and off
   }
   constexpr std::uint16_t nvidia_id = 0x10de;
   if (facts.vendor == nvidia_id) facts.clique = decode_clique(space, list);
-  if (const auto offset = list.find(msix)) facts.msix = decode_msix(space, *offset);
-  if (const auto offset = facts.bridge ? list.find(bridge_subsystem) : std::nullopt) {
+  if (const auto offset = list.find(capability::msix)) facts.msix = decode_msix(space, *offset);
+  if (const auto offset = facts.bridge ? list.find(capability::bridge_subsystem) : std::nullopt) {
     const auto subsystem = space.read_dword(*offset + 4).value_or(0);
     facts.subsystem_vendor = static_cast<std::uint16_t>(subsystem);
     facts.subsystem_device = static_cast<std::uint16_t>(subsystem >> 16);
@@ -216,7 +154,7 @@ void decode_extended_capabilities(const ConfigSpace& space, ConfigFacts& facts) 
   }
   const auto list = read_extended_capabilities(space);
 
-  const auto acs_offset = list.find(acs);
+  const auto acs_offset = list.find(extended_capability::acs);
   const auto acs_word = acs_offset ? space.read_dword(*acs_offset + 4) : std::nullopt;
   if (acs_word) {
     facts.acs = {Acs::State::present, static_cast<std::uint16_t>(*acs_word), static_cast<std::uint16_t>(*acs_word >> 16), {}};
@@ -228,7 +166,7 @@ void decode_extended_capabilities(const ConfigSpace& space, ConfigFacts& facts) 
     facts.acs.state = Acs::State::absent;
   }
 
-  const auto ats_offset = list.find(ats);
+  const auto ats_offset = list.find(extended_capability::ats);
   const auto ats_word = ats_offset ? space.read_dword(*ats_offset + 4) : std::nullopt;
   if (ats_word) {
     facts.ats_enabled = (*ats_word & 0x80000000) != 0;  // ATS Control bit 15, PCIe 6.0 §10.5.1.3
@@ -236,7 +174,7 @@ void decode_extended_capabilities(const ConfigSpace& space, ConfigFacts& facts) 
     facts.ats_enabled = false;
   }
 
-  if (const auto offset = list.find(sriov)) facts.sriov = decode_sriov(space, *offset);
+  if (const auto offset = list.find(extended_capability::sriov)) facts.sriov = decode_sriov(space, *offset);
 }
 
 }  // namespace p2pd

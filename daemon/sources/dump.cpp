@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <fstream>
 #include <iterator>
 
+#include "model/unique_fd.h"
 #include "sources/dump_text.h"
 #include "sources/dump_tree.h"
 #include "sources/names.h"
@@ -45,6 +49,20 @@ void add_regions(std::vector<Bar>& bars, const std::vector<DumpRegion>& regions)
   std::sort(bars.begin(), bars.end(), [](const Bar& a, const Bar& b) { return a.index < b.index; });
 }
 
+// All of it, or one byte more than `most`; nothing with errno.
+std::optional<std::string> read_up_to(int fd, std::size_t most) {
+  std::string text;
+  std::array<char, 65536> buffer{};
+  while (text.size() <= most) {
+    const ssize_t count = ::read(fd, buffer.data(), std::min(buffer.size(), most + 1 - text.size()));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return std::nullopt;
+    if (count == 0) break;
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+  return text;
+}
+
 DumpedFunction decode(const DumpEntry& entry) {
   const auto facts = decode_config(ConfigBytes(entry.config));
   DumpedFunction dumped;
@@ -53,6 +71,7 @@ DumpedFunction decode(const DumpEntry& entry) {
   function.driver = entry.driver;
   function.numa_node = entry.numa_node;
   function.iommu_group = entry.iommu_group;
+  dumped.is_silent = !facts.responds;
   if (!facts.responds) return dumped;
   function.vendor = facts.vendor;
   function.device = facts.device;
@@ -86,19 +105,22 @@ Outcome<Machine> parse_dump(std::string_view text) {
   std::vector<Function> functions;
   functions.reserve(dumped.size());
   for (DumpedFunction& each : dumped) functions.push_back(std::move(each.function));
-  return Machine({}, std::move(functions));
+  HostFacts host;
+  host.is_live = false;
+  return Machine(std::move(host), std::move(functions));
 }
 
-Outcome<Machine> read_dump(const std::filesystem::path& file) {
-  errno = 0;
-  std::ifstream stream(file, std::ios::binary);
-  std::string text;
-  std::array<char, 65536> buffer{};
-  while (stream.read(buffer.data(), buffer.size()), stream.gcount() > 0)
-    text.append(buffer.data(), static_cast<std::size_t>(stream.gcount()));
-  if (!stream.is_open() || stream.bad()) return refuse_errno(file.string(), errno != 0 ? errno : EIO);
-  auto machine = parse_dump(text);
-  if (!machine) return refuse(machine.error().code, file.string() + ": " + machine.error().text);
+Outcome<Machine> read_dump(const std::filesystem::path& file, std::size_t most) {
+  const bool is_standard_input = file == "-";
+  const std::string name = is_standard_input ? "standard input" : file.string();
+  const UniqueFd opened(is_standard_input ? -1 : ::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!is_standard_input && !opened) return refuse_errno(name, errno);
+  const auto text = read_up_to(is_standard_input ? STDIN_FILENO : opened.get(), most);
+  if (!text) return refuse_errno(name, errno);
+  if (text->size() > most)
+    return refuse(ErrorCode::invalid_argument, fmt::format("{}: more than {} bytes: no dump of a machine", name, most));
+  auto machine = parse_dump(*text);
+  if (!machine) return refuse(machine.error().code, name + ": " + machine.error().text);
   auto functions = machine->functions();
   name_functions(functions);
   return Machine(machine->host(), std::move(functions));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "sources/dump_tree.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -43,6 +44,40 @@ void join_virtual_functions(std::vector<DumpedFunction>& functions) {
   }
 }
 
+// A device at the far end of a link, which no root bus has: there is a port above it.
+bool needs_port_above(PortType type) {
+  return type == PortType::endpoint || type == PortType::legacy_endpoint || type == PortType::switch_upstream ||
+         type == PortType::switch_downstream || type == PortType::pcie_to_pci_bridge;
+}
+
+// The silent function that must be the bridge to `bus`; of several one is as good as another, for nothing is known of any.
+Function* find_silent_bridge(std::vector<DumpedFunction>& functions, const Holders& holders, std::uint32_t domain, unsigned bus) {
+  const Holder& above = holders.at(bus);
+  for (DumpedFunction& dumped : functions) {
+    const Address& address = dumped.function.address;
+    if (!dumped.is_silent || address.domain != domain || address.bus >= bus) continue;
+    if (above.bridge ? address.bus == above.secondary_bus : !holders.at(address.bus).bridge) return &dumped.function;
+  }
+  return nullptr;
+}
+
+// A port that sleeps without power says nothing, not even that it is a bridge. If what is below it moved up, its ACS would
+// no longer count: such a port takes what is below it back, and where there is none, nothing is known of the way.
+void put_below_silent_bridge(std::vector<DumpedFunction>& functions, const Holders& holders, Function& function) {
+  const Holder& above = holders.at(function.address.bus);
+  if (above.bridge ? above.secondary_bus == function.address.bus : !needs_port_above(function.port_type)) return;
+  if (auto* const bridge = find_silent_bridge(functions, holders, function.address.domain, function.address.bus)) {
+    const auto bus = function.address.bus;
+    if (!bridge->bridge) bridge->bridge = BridgeWindows{bus, bus, {}, {}};
+    bridge->bridge->secondary_bus = std::min(bridge->bridge->secondary_bus, bus);
+    bridge->bridge->subordinate_bus = std::max(bridge->bridge->subordinate_bus, bus);
+    function.parent = bridge->address;
+  } else if (above.bridge) {
+    function.port_type = PortType::unknown;
+    function.acs = {};
+  }
+}
+
 }  // namespace
 
 void place_functions(std::vector<DumpedFunction>& functions) {
@@ -62,6 +97,7 @@ void place_functions(std::vector<DumpedFunction>& functions) {
     // A VF is where its PF is, whatever bus number it has.
     std::uint8_t bus = function.physical_function ? function.physical_function->bus : function.address.bus;
     function.parent = bridge_above(function.address.domain, bus);
+    if (!dumped.is_virtual) put_below_silent_bridge(functions, domains[function.address.domain], function);
     for (auto bridge = function.parent; bridge; bridge = bridge_above(function.address.domain, bus)) bus = bridge->bus;
     function.root_domain = function.address.domain;
     function.root_bus = bus;

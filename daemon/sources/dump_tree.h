@@ -15,6 +15,7 @@ struct DumpedFunction {
   Function function;
   std::optional<Sriov> sriov;  // of a PF
   bool is_virtual = false;     // its ids read all ones
+  bool is_silent = false;      // its config space says nothing: asleep without power, or cut off
 };
 
 // Joins PFs and VFs, then sets parent and root bus of each.

@@ -20,6 +20,7 @@ struct LiveOptions {
   std::filesystem::path sysfs_root = "/sys";
   std::filesystem::path proc_root = "/proc";
   std::string virtualization = "auto";  // "auto" = detect; else taken as it is ("none": emulated hardware counts as physical)
+  std::string hypervisor;               // as the service manager says; "" = it was not asked, or sees none
 };
 
 // Reads every function once.
@@ -35,8 +36,10 @@ struct LiveOptions {
 void carry_over_config(Function& fresh, const Function& before);
 
 // From the text of `lspci -x`, -xxx or -xxxx (with or without -n, -v is fine too). What the dump cannot tell is unknown.
-// parse_dump() touches no file and leaves the names empty.
-[[nodiscard]] Outcome<Machine> read_dump(const std::filesystem::path& file);
+// parse_dump() touches no file and leaves the names empty. read_dump(): "-" is standard input; any file that can be read
+// will do, a pipe too, up to `most` bytes.
+inline constexpr std::size_t most_of_a_dump = std::size_t{256} << 20;
+[[nodiscard]] Outcome<Machine> read_dump(const std::filesystem::path& file, std::size_t most = most_of_a_dump);
 [[nodiscard]] Outcome<Machine> parse_dump(std::string_view text);
 
 // Watches the subsystem `pci` through udev. The fd is for the event loop; `drain` reads what came and says which

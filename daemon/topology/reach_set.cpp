@@ -151,4 +151,13 @@ ReachSet reach_set(const Machine& machine, const Function& initiator) {
   return reach;
 }
 
+std::vector<TargetName> targets_in(const Machine& machine, const ReachSet& reach) {
+  std::vector<TargetName> targets;
+  for (const auto& address : reach.functions)
+    if (const auto* function = machine.find(address))
+      for (const auto& bar : function->bars)
+        if (bar.is_memory && bar.is_assigned) targets.push_back({function->address, bar.index, {}, {}});
+  return targets;
+}
+
 }  // namespace p2pd

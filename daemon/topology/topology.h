@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/machine.h"
+#include "model/target_name.h"
 
 namespace p2pd {
 
@@ -35,5 +36,8 @@ struct ReachSet {
 };
 
 [[nodiscard]] ReachSet reach_set(const Machine& machine, const Function& initiator);
+
+// The BARs of a reach set: memory that has an address.
+[[nodiscard]] std::vector<TargetName> targets_in(const Machine& machine, const ReachSet& reach);
 
 }  // namespace p2pd

@@ -28,8 +28,8 @@ std::string power_of(const Function& function) {
 void judge_driver(const Machine& machine, const Function& function, Code code, std::vector<Blocker>& blockers) {
   if (is_on_vfio(function)) return;
   const auto address = function.address.to_string();
-  // A dump tells no drivers: no name there is no finding. A running kernel has a release.
-  const bool is_told = !function.driver.empty() || !machine.host().kernel_release.empty();
+  // A dump need not tell drivers: no name there is no finding.
+  const bool is_told = !function.driver.empty() || machine.host().is_live;
   Finding finding{.where = address,
                   .observed = !is_told                  ? "the driver is not known"
                               : function.driver.empty() ? "no driver"
@@ -147,7 +147,7 @@ void judge_both(const Machine& machine, const Function& function, Code not_on_vf
   judge_power(function, finding);
   judge_reserved_regions(function, finding.blockers);
   judge_vf(machine, function, finding.blockers);
-  if (machine.host().iommu == Tristate::yes && !function.iommu_group) {
+  if (machine.host().iommu == Tristate::yes && machine.host().is_live && !function.iommu_group) {
     finding.blockers.push_back(blocked(Code::no_iommu_group, {.where = function.address.to_string(),
                                                               .observed = "in no IOMMU group",
                                                               .needed = "an IOMMU that covers it",

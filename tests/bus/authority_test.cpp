@@ -28,6 +28,7 @@ class Authority : public Scene {
     };
     add("/org/p2pd1", manager + "GetDeviceByAddress", {initiator});
     add("/org/p2pd1", manager + "Check", {initiator, target_bar, Options{}});
+    add("/org/p2pd1", manager + "GetReachSet", {initiator});
     add("/org/p2pd1", manager + "CheckAll", options);
     add("/org/p2pd1", manager + "GetStatistics", {});
     add("/org/p2pd1", manager + "Acquire", {other_initiator, leases[0].theirs(), Options{}});
@@ -71,7 +72,8 @@ TEST_F(Authority, RefusesAnUnprivilegedCallerWhateverChangesSomething) {
   const auto calls = every_method(held.path, mapping, leases, memory.get());
 
   const std::set<std::string> free{"org.p2pd1.Manager.GetDeviceByAddress", "org.p2pd1.Manager.Check",
-                                   "org.p2pd1.Manager.CheckAll", "org.p2pd1.Manager.GetStatistics"};
+                                   "org.p2pd1.Manager.GetReachSet", "org.p2pd1.Manager.CheckAll",
+                                   "org.p2pd1.Manager.GetStatistics"};
   const std::set<std::string> not_built{"org.p2pd1.Manager.ExportDmaBuf", "org.p2pd1.Manager.AllocatePeerMemory",
                                         "org.p2pd1.Device.Reset"};
   Client carol(bus, carol_uid);

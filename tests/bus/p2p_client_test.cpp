@@ -85,6 +85,22 @@ TEST_F(ClientProgram, ShowsTheSameInMatrixAndCheck) {
   EXPECT_EQ(kind.at("route"), printed_json().at("route"));
 }
 
+TEST_F(ClientProgram, ExplainsThePathAndWhatElseIsReached) {
+  (void)run(alice_uid, {"explain", "--json", switched_initiator, switched_target_bar});
+  const auto open = printed_json();
+  std::vector<std::string> hops;
+  for (const auto& hop : open.at("path"))
+    hops.push_back(hop.at("way").get<std::string>() + " " + hop.at("address").get<std::string>());
+  EXPECT_THAT(hops, testing::ElementsAre("up 0000:0a:00.0", "up 0000:09:00.0", "turn 0000:08:00.0", "down 0000:09:01.0",
+                                         "down 0000:0b:00.0"));
+  EXPECT_THAT(open.at("reach_set").at("targets"), testing::Contains(switched_target_bar));
+
+  // Where the switch redirects, nothing is reached past the IOMMU.
+  (void)run(alice_uid, {"explain", "--json", initiator, target_bar});
+  EXPECT_THAT(printed_json().at("reach_set").at("targets"), testing::IsEmpty());
+  EXPECT_EQ(printed_json().at("path").at(1).at("acs").at("state"), "present");
+}
+
 TEST_F(ClientProgram, NamesTheActionThatWouldPermitIt) {
   EXPECT_EQ(run(alice_uid, {"enable", target_bar}), 3);
   EXPECT_THAT(printed(), testing::StartsWith("p2p-client: error: "));

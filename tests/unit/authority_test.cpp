@@ -54,7 +54,7 @@ std::set<std::string> methods_with(Right right) {
 }
 
 TEST(AuthorityTable, HasARowForEveryMethodOfTheContractAndForNothingElse) {
-  ASSERT_EQ(methods_in_contract().size(), 21U);
+  ASSERT_EQ(methods_in_contract().size(), 22U);
   EXPECT_EQ(methods_in_table(), methods_in_contract());
 }
 
@@ -70,7 +70,7 @@ TEST(AuthorityTable, RefusesAMethodWithoutARow) {
 TEST(AuthorityTable, LetsEverybodyOnlyRead) {
   EXPECT_THAT(methods_with(Right::everybody),
               ElementsAre("org.p2pd1.Manager.Check", "org.p2pd1.Manager.CheckAll", "org.p2pd1.Manager.GetDeviceByAddress",
-                          "org.p2pd1.Manager.GetStatistics"));
+                          "org.p2pd1.Manager.GetReachSet", "org.p2pd1.Manager.GetStatistics"));
 }
 
 TEST(AuthorityTable, LeavesOnlyReleaseToTheOwner) {

@@ -12,6 +12,7 @@
 #include "cli/app.h"
 #include "p2pclient/device.h"
 #include "p2pclient/verdict.h"
+#include "test_paths.h"
 
 namespace p2pclient::test {
 
@@ -77,6 +78,9 @@ inline std::string read_text(const std::string& path) {
   std::ifstream stream(path);
   return {std::istreambuf_iterator<char>(stream), {}};
 }
+
+// The platform knowledge of this tree, not of what is installed.
+inline const std::string platform = P2PD_PLATFORM_FILES;
 
 // A bus that is not there.
 inline const std::string no_bus = "unix:path=/nonexistent/bus";

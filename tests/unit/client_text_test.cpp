@@ -55,7 +55,8 @@ TEST(ClientText, DrawsAFunctionBelowItsBridgeAndItsBarsBelowIt) {
 TEST(ClientText, EndsEveryTextWithALineFeed) {
   const Matrix matrix{{"a"}, {"x"}, {0}, {{}}};
   for (const auto& text : {cli::list_text(a_machine(), {}), cli::tree_text(a_machine(), {}), cli::show_text(a_machine()[0]),
-                           cli::matrix_text(matrix, {}), cli::verdict_text({}), cli::grants_text({}, {}, {}), cli::info_text({})})
+                           cli::matrix_text(matrix, cli::fold_nothing(matrix), {}), cli::verdict_text({}),
+                           cli::grants_text({}, {}, {}), cli::info_text({})})
     EXPECT_TRUE(text.ends_with('\n')) << text;
 }
 
@@ -77,7 +78,7 @@ TEST(ClientText, ShowsWhatIsPossibleInAMatrixOfLettersWithALegend) {
       {"0000:02:00.0:2", "0000:00:02.0:0"},
       {0, 1, 1, 2},
       {{false, Answer::yes, Answer::no, "root-complex"}, {true, {}, {}, ""}, {false, Answer::no, Answer::no, "none"}}};
-  const auto text = cli::matrix_text(matrix, {});
+  const auto text = cli::matrix_text(matrix, cli::fold_nothing(matrix), {});
   EXPECT_THAT(words_of_line(text, "0000:00:02.0"), testing::ElementsAre("0000:00:02.0", "R", "="));
   EXPECT_THAT(text, HasSubstr("1  0000:02:00.0:2\n"));
   EXPECT_THAT(text, HasSubstr("  R  possible, through the root complex\n"));

@@ -111,6 +111,7 @@ class Client {
   [[nodiscard]] std::vector<HoldingInfo> holdings() const;
   [[nodiscard]] std::vector<MappingInfo> mappings() const;
   [[nodiscard]] Verdict check(const std::string& initiator, const std::string& target, const CheckOptions& options = {}) const;
+  [[nodiscard]] ReachSet reach_set(const std::string& initiator) const;
   // Empty lists: every function that is no bridge; every assigned memory BAR of those. Many pairs are asked for
   // in parts, and take as long as p2pd has time for one connection.
   [[nodiscard]] Matrix check_all(const std::vector<std::string>& initiators, const std::vector<std::string>& targets) const;

@@ -81,6 +81,14 @@ struct Matrix {
   bool operator==(const Matrix&) const = default;
 };
 
+// What an initiator can address without passing the IOMMU, from the ACS bits as they are now.
+struct ReachSet {
+  std::vector<std::string> targets;  // ADDRESS:BAR, ports included
+  bool is_complete = true;           // false: ACS on the way could not be read, so there may be more
+
+  bool operator==(const ReachSet&) const = default;
+};
+
 [[nodiscard]] std::string to_string(Answer answer);  // no, yes, unknown
 
 }  // namespace p2pclient
