@@ -116,10 +116,10 @@ def _kernel_for(boot: Boot, kernel: Kernel, place: Path) -> Path:
 
 
 def _load(boot: Boot, debs: Path, place: Path) -> Path:
-    """p2pd as its package has it, unpacked: nothing here needs what is done at its installation."""
+    """The packages unpacked: nothing here needs what is done at their installation."""
     root = place / "root"
     root.mkdir()
-    for deb in debs.glob("p2pd_*.deb"):
+    for deb in debs.glob("*.deb"):
         run_logged(["dpkg-deb", "--extract", deb, root], fresh_log("oracle-unpack"))
     configuration = root / "etc" / "p2pd"
     (configuration / "platform.d").mkdir(parents=True, exist_ok=True)
