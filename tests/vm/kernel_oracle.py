@@ -32,8 +32,8 @@ _ACS_REMEDY = re.compile(r"pci=disable_acs_redir=(.*)")
 # line for each pair. Of systemd no more is wanted than udev, and what p2pd.service asks for.
 _ARGUMENTS = ["no_timer_check", "log_buf_len=4M", "systemd.unit=sysinit.target", "modprobe.blacklist=nvme"]
 
-# The code patching of these kernels and QEMU's emulation of several processors do not get along: late in the boot one of
-# them runs into an instruction that is half written.
+# The code patching of these kernels and QEMU's emulation of several processors do not get along: now and then one of them
+# runs into an instruction that is half written.
 _PROCESSORS = 1
 
 Pair = tuple[str, str]
@@ -99,11 +99,19 @@ def ask(boot: Boot, kernel: Kernel, debs: Path, seed: int, name: str) -> Answers
             arguments=[*_ARGUMENTS, *([] if boot.iommu else ["intel_iommu=off"]), *boot.arguments],
             name=name,
         ) as guest:
-            unpack = f"tar -xf {CARGO}/root.tar -C / --no-same-owner --keep-directory-symlink"
-            guest.run(f"{unpack} && systemctl daemon-reload && systemctl start p2pd.service", timeout=_TIMEOUT)
-            told = json.loads(guest.run(f"python3 {CARGO}/oracle.py {len(layout.disks)}", timeout=_TIMEOUT).text)
+            try:
+                told = _ask(guest, len(layout.disks))
+            except LabError as error:
+                raise LabError(f"{error}\n{guest.report()}") from error
     _check(told, kernel.release, layout.disks)
     return Answers([(a, b) for a, b in told["pairs"]], told["kernel"], told["p2pd"])
+
+
+def _ask(guest: Machine, controllers: int) -> dict[str, Any]:
+    unpack = f"tar -xf {CARGO}/root.tar -C / --no-same-owner --keep-directory-symlink"
+    guest.run(f"{unpack} && systemctl daemon-reload && systemctl start p2pd.service", timeout=_TIMEOUT)
+    told: dict[str, Any] = json.loads(guest.run(f"python3 {CARGO}/{_ASK.name} {controllers}", timeout=_TIMEOUT).text)
+    return told
 
 
 def _kernel_for(boot: Boot, kernel: Kernel, place: Path) -> Path:
