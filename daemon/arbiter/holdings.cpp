@@ -65,12 +65,14 @@ void Arbiter::on(RequestId id, const Caller& caller, Acquire& command) {
   if (static_cast<std::uint64_t>(held) >= settings_.limits.holdings)
     return refused({ErrorCode::quota_exceeded, fmt::format("uid {} has {} holdings already", caller.euid, held)});
 
+  const auto known_bits = address_bits_of(tables_, choose_table(machine_->host(), tables_), **function);
+  const auto address_bits = command.address_bits != 0 ? command.address_bits : known_bits;
   const HoldingId holding{next_id_++};
   state_.holdings.emplace(holding, Holding{.id = holding,
                                            .owner = owner_from(caller),
                                            .initiator = command.initiator,
                                            .iommu_group = *(*function)->iommu_group,
-                                           .address_bits = command.address_bits,
+                                           .address_bits = address_bits,
                                            .backend = settings_.backend,
                                            .space = {},
                                            .since = now_});

@@ -83,6 +83,11 @@ const InitiatorEntry* find_initiator(const PlatformTables& tables, unsigned kern
       [](const InitiatorEntry& one, const InitiatorEntry& other) { return one.address_bits < other.address_bits; });
 }
 
+unsigned address_bits_of(const PlatformTables& tables, unsigned kernel, const Function& function) {
+  const auto* entry = find_initiator(tables, kernel, function);
+  return entry == nullptr ? 64 : entry->address_bits;
+}
+
 const RootComplexEntry* find_root_complex(const PlatformTables& tables, unsigned kernel, const Function& first) {
   return find_most_careful(tables.root_complexes, &RootComplexEntry::host_bridges, kernel, first,
                            [](const RootComplexEntry& one, const RootComplexEntry& other) {

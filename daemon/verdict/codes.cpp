@@ -24,6 +24,8 @@ constexpr std::array table{
     CodeFacts{Code::root_complex_unknown, "root-complex-unknown", Severity::block},
     CodeFacts{Code::different_host_bridge, "different-host-bridge", Severity::block},
     CodeFacts{Code::beyond_dma_mask, "beyond-dma-mask", Severity::block},
+    CodeFacts{Code::described_no, "described-no", Severity::block},
+    CodeFacts{Code::described_unknown, "described-unknown", Severity::block},
     CodeFacts{Code::iommu_off, "iommu-off", Severity::block},
     CodeFacts{Code::iommu_unknown, "iommu-unknown", Severity::block},
     CodeFacts{Code::vfio_missing, "vfio-missing", Severity::setup},

@@ -31,6 +31,8 @@ enum class Code : std::uint8_t {
   root_complex_unknown,
   different_host_bridge,
   beyond_dma_mask,
+  described_no,
+  described_unknown,
   // the machine
   iommu_off,
   iommu_unknown,

@@ -7,6 +7,7 @@
 #include "topology/topology.h"
 #include "verdict/codes.h"
 #include "verdict/conditions.h"
+#include "verdict/described.h"
 #include "verdict/findings.h"
 #include "verdict/route.h"
 
@@ -49,18 +50,57 @@ void judge_path(const Path& path, Findings& findings) {
 
 struct Between {
   Route route = Route::none;
+  std::optional<Description> description;
+  const About* is_unsafe = nullptr;  // an operator's entry without which the root complex would not count
   KernelRule::MapType map_type = KernelRule::MapType::unknown;
   unsigned distance = 0;
 };
+
+bool is_between_domains(const Place& initiator, const Place& target) {
+  return initiator.function->address.domain != target.function->address.domain;
+}
+
+// Where the rules leave it open the description decides, else they do.
+template <class ByRules>
+Route find_described_route(const Description& description, bool is_between_domains, const ByRules& by_rules, Findings& findings) {
+  Findings weighed;
+  const auto route = by_rules(weighed);
+  const RuledWay way{.route = route, .weight = weighed.weight(), .is_between_domains = is_between_domains};
+  if (is_left_open(way)) return judge_description(description, Access::read_write, findings);
+  judge_contradiction(description, Access::read_write, findings);
+  return by_rules(findings);
+}
+
+// An operator took it upon themselves: so whoever reads the verdict must know.
+void note_unsafe(const About* about, std::vector<std::string>& notes) {
+  if (about != nullptr) notes.push_back("unsafe-platform-entry: " + about->what + " (" + about->place + ")");
+}
+
+// Who reads that the initiator does not reach so far wants to know who says so.
+void name_entry(const InitiatorEntry& entry, std::vector<Blocker>& blockers) {
+  for (auto& blocker : blockers)
+    if (blocker.code == facts_of(Code::beyond_dma_mask).name)
+      blocker.observed += " (" + entry.about.what + ": " + entry.about.source + ", " + entry.about.place + ")";
+}
 
 // All that neither end has alone.
 Between judge_between(const HostFacts& host, const PlatformTables& tables, const Place& initiator, const Place& target,
                       Findings& findings) {
   const auto path = path_between(initiator.way, target.way);
   const auto kernel = apply_kernel_rule(host, tables, initiator, target, path);
-  const auto route = find_route(host, *initiator.function, *target.function, path, kernel, findings);
+  const auto by_rules = [&](Findings& found) {
+    return find_route(host, *initiator.function, *target.function, path, kernel, found);
+  };
+  auto description = describe(tables.peers, *initiator.function, *target.function);
+  const auto route = description ? find_described_route(*description, is_between_domains(initiator, target), by_rules, findings)
+                                 : by_rules(findings);
   judge_path(path, findings);
-  return {.route = route, .map_type = kernel.map_type, .distance = path.distance};
+  const auto* is_unsafe = route == Route::root_complex ? kernel.root_complex.is_unsafe : nullptr;
+  return {.route = route,
+          .description = std::move(description),
+          .is_unsafe = is_unsafe,
+          .map_type = kernel.map_type,
+          .distance = path.distance};
 }
 
 Weight weight_of(const std::vector<Blocker>& blockers) {
@@ -93,15 +133,27 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
                                      place_of(machine, tables, kernel, *to), findings);
   verdict.route = between.route;
   // A way that is known is one for reads and writes alike.
-  if (between.route != Route::none)
+  if (between.route == Route::described) {
+    verdict.evidence = Evidence::described;
+    verdict.directions = {
+        .writes = between.description->reach.writes, .reads = between.description->reach.reads, .translated = Answer::unknown};
+  } else if (between.route != Route::none)
     verdict.directions = {.writes = Answer::yes, .reads = Answer::yes, .translated = Answer::unknown};
   verdict.kernel.map_type = between.map_type;
   verdict.kernel.distance = between.distance;
   verdict.kernel.table = kernel_name(kernel);
   verdict.notes = notes_about_table(machine.host(), tables);
+  note_unsafe(between.is_unsafe, verdict.notes);
+  if (between.description) note_description(*between.description, verdict.notes);
 
   judge_range(*to, target, verdict.blockers);
-  if (verdict.route == Route::switched) judge_reach(*from, *to, target, options.address_bits, findings);
+  const auto* entry = options.address_bits == 0 ? find_initiator(tables, kernel, *from) : nullptr;
+  const auto address_bits = options.address_bits != 0 ? options.address_bits : address_bits_of(tables, kernel, *from);
+  if (verdict.route == Route::switched) judge_reach(*from, *to, target, address_bits, findings);
+  if (entry != nullptr) {
+    name_entry(*entry, verdict.blockers);
+    note_unsafe(entry->about.is_unsafe ? &entry->about : nullptr, verdict.notes);
+  }
   judge_host(machine.host(), verdict.blockers);
   judge_initiator(machine, *from, {verdict.blockers, verdict.notes});
   judge_group(machine, *from, verdict.blockers);
@@ -131,6 +183,7 @@ PairEnd Outliner::initiator(const Address& address) const {
   if (function == nullptr) return end;
   std::vector<std::string> notes;
   end.place = place_of(machine_, tables_, kernel_, *function);
+  end.address_bits = address_bits_of(tables_, kernel_, *function);
   judge_initiator(machine_, *function, {end.blockers, notes});
   judge_group(machine_, *function, end.group_blockers);
   return end;
@@ -155,7 +208,8 @@ Outline Outliner::between(const PairEnd& initiator, const PairEnd& target, const
   const auto& to = *target.place.function;
   Findings findings;
   const auto route = judge_between(machine_.host(), tables_, initiator.place, target.place, findings).route;
-  if (route == Route::switched) judge_reach(from, to, target.target, options.address_bits, findings);
+  const auto address_bits = options.address_bits != 0 ? options.address_bits : initiator.address_bits;
+  if (route == Route::switched) judge_reach(from, to, target.target, address_bits, findings);
   auto weight = findings.weight();
   weight.add(host_weight_);
   weight.add(initiator.weight);
