@@ -49,7 +49,10 @@ Outcome<const Function*> Arbiter::may_acquire(const Caller& caller, const Addres
   if (const auto held = group_blocker(*function, nullptr))
     return refuse(ErrorCode::busy, fmt::format("{} is {} [group-held]", held->where, held->observed));
   if (caller.euid != 0) {
-    if (const auto names = not_owned(*machine_, state_, changing_driver_, *function); !names.empty())
+    auto names = not_owned(*machine_, state_, changing_driver_, *function);
+    const auto mapped = mapped_by_others_in_reach(*machine_, state_, *function, caller.euid);
+    names.insert(names.end(), mapped.begin(), mapped.end());
+    if (!names.empty())
       return refuse(ErrorCode::blocked,
                     fmt::format("{} reaches without passing the IOMMU: {} [reach-not-owned]", text, fmt::join(names, ", ")));
   }

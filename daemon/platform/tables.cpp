@@ -69,7 +69,7 @@ PortFinding find_port(const PlatformTables& tables, unsigned kernel, const Funct
   }
   finding.isolated = find_isolated_port(tables, kernel, function);
   if (finding.isolated != nullptr) {
-    constexpr std::uint16_t as_if = Acs::request_redirect | Acs::completion_redirect;
+    constexpr std::uint16_t as_if = Acs::request_redirect | Acs::completion_redirect | Acs::upstream_forwarding;
     finding.acs.state = Acs::State::present;
     finding.acs.capability |= as_if;
     finding.acs.control |= as_if;
