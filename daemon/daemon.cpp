@@ -20,6 +20,7 @@
 #include "arbiter/arbiter.h"
 #include "boot_time.h"
 #include "bus/service.h"
+#include "bus/service_manager.h"
 #include "config.h"
 #include "effects/event_source.h"
 #include "effects/give_up.h"
@@ -27,6 +28,7 @@
 #include "effects/runner.h"
 #include "effects/take_back_store.h"
 #include "platform/files.h"
+#include "platform/ports.h"
 #include "sources/pictures.h"
 #include "sources/source.h"
 #include "state/grant_ids.h"
@@ -54,6 +56,9 @@ Config config_at_start(const std::filesystem::path& file) {
   return {};
 }
 
+// Not a copy of a sysfs, nor somebody's private bus.
+bool is_this_machine(const DaemonOptions& options) { return options.sysfs_root == "/sys" && options.bus == "system"; }
+
 // An operator's files are beside the configuration.
 PlatformPlaces platform_places(const DaemonOptions& options) {
   const auto directory = options.config_file.parent_path();
@@ -74,13 +79,16 @@ class Daemon {
   Daemon(const DaemonOptions& options, Vfio& vfio, FdStore& store)
       : options_(options),
         config_(config_at_start(options.config_file)),
-        live_{.sysfs_root = options.sysfs_root, .proc_root = options.proc_root, .virtualization = config_.virtualization},
+        live_{.sysfs_root = options.sysfs_root,
+              .proc_root = options.proc_root,
+              .virtualization = config_.virtualization,
+              .hypervisor = is_this_machine(options) ? ask_virtualization() : ""},
         vfio_(vfio),
         loop_(make_loop()),
         watch_(start_watch(options)),
-        machine_(std::make_shared<const Machine>(machine_at_start(live_))),
         platform_files_(platform_places(options)),
         platform_(read_platform()),
+        machine_(std::make_shared<const Machine>(with_known_ports(machine_at_start(live_), platform_.tables))),
         arbiter_({.limits = config_.limits, .first_id = reserve_grant_ids(options.runtime_directory), .backend = vfio.name()},
                  machine_, platform_.tables),
         runner_({.loop = loop_.get(),
@@ -242,6 +250,7 @@ class Daemon {
   }
 
   void show(Machine now, std::vector<Address> removed = {}) {
+    now = with_known_ports(std::move(now), platform_.tables);
     for (auto& picture : pictures(*machine_, std::move(now), std::move(removed))) use_picture(std::move(picture));
   }
 
@@ -287,9 +296,9 @@ class Daemon {
   Vfio& vfio_;
   EventLoop loop_;
   std::optional<Watch> watch_;
-  std::shared_ptr<const Machine> machine_;
   PlatformFiles platform_files_;
   PlatformFiles::Reading platform_;
+  std::shared_ptr<const Machine> machine_;
   Arbiter arbiter_;
   std::deque<Event> queue_;
   EventSource queue_source_;

@@ -38,6 +38,7 @@ struct Command {
 [[nodiscard]] Command matrix_command();
 [[nodiscard]] Command check_command();
 [[nodiscard]] Command explain_command();
+[[nodiscard]] Command export_command();
 [[nodiscard]] Command capture_command();
 [[nodiscard]] Command enable_command();
 [[nodiscard]] Command disable_command();

@@ -5,6 +5,7 @@
 #include "cli/source.h"
 #include "model/machine.h"
 #include "platform/files.h"
+#include "platform/ports.h"
 #include "sources/source.h"
 #include "topology/topology.h"
 #include "verdict/judge.h"
@@ -49,7 +50,9 @@ std::uint8_t index_of(const PairSummary& pair, std::vector<PairSummary>& kinds) 
 class DumpSource final : public Source {
  public:
   DumpSource(p2pd::Machine machine, p2pd::PlatformFiles::Reading platform, std::string unknowns)
-      : machine_(std::move(machine)), platform_(std::move(platform)), unknowns_(std::move(unknowns)) {}
+      : platform_(std::move(platform)),
+        machine_(p2pd::with_known_ports(std::move(machine), platform_.tables)),
+        unknowns_(std::move(unknowns)) {}
 
   std::vector<Device> devices() override {
     std::vector<Device> devices;
@@ -131,8 +134,8 @@ class DumpSource final : public Source {
     return names;
   }
 
-  p2pd::Machine machine_;
   p2pd::PlatformFiles::Reading platform_;
+  p2pd::Machine machine_;
   std::string unknowns_;
 };
 

@@ -136,7 +136,9 @@ struct Function {
   std::optional<Address> physical_function;  // of a VF
   std::vector<Address> virtual_functions;    // of a PF
 
-  Acs acs;
+  Acs acs;  // as it works
+  // As the standard has it, and p2pdma reads it, where platform.d knows that it works otherwise; nothing: the same.
+  std::optional<Acs> standard_acs;
   std::optional<bool> memory_decode;  // command register bit 1; nothing when it was not read
   std::optional<bool> bus_master;     // command register bit 2
   std::optional<bool> ats_enabled;
@@ -147,10 +149,13 @@ struct Function {
   // Root bus this function is below, as the kernel names it in /sys/devices/pciDDDD:BB.
   std::uint32_t root_domain = 0;
   std::uint8_t root_bus = 0;
+  // With whose requester ID it speaks where that is not its own: the VMD's above its domain. A dump does not tell.
+  std::optional<Address> requester;
 
   bool operator==(const Function&) const = default;
 
   [[nodiscard]] const Bar* find_bar(unsigned index) const;
+  [[nodiscard]] const Acs& acs_by_standard() const { return standard_acs ? *standard_acs : acs; }
   [[nodiscard]] bool is_bridge() const { return bridge.has_value(); }
 };
 

@@ -36,13 +36,65 @@ Forwarding below(const HostBridge& bridge, bool is_same_bridge) {
   return bridge.entry->is_vouched_for ? Forwarding::yes : Forwarding::not_listed;
 }
 
+Tristate by_the_list(Forwarding forwarding) {
+  switch (forwarding) {
+    case Forwarding::yes: return Tristate::yes;
+    case Forwarding::same_bridge_only: return Tristate::no;
+    case Forwarding::not_listed:
+    case Forwarding::unknown: break;
+  }
+  return Tristate::unknown;
+}
+
+// What goes from one host bridge to the other must get through both. Of list and entries the more careful one counts, unless
+// an operator answers for both entries; where the list knows nothing, two that say yes count.
+Tristate decide(Tristate listed, const RootComplexEntry* a, const RootComplexEntry* b, Tristate RootComplexEntry::* kind) {
+  const bool are_both_yes = a != nullptr && b != nullptr && a->*kind == Tristate::yes && b->*kind == Tristate::yes;
+  const bool are_unsafe = a != nullptr && b != nullptr && a->about.is_unsafe && b->about.is_unsafe;
+  if (are_both_yes && (are_unsafe || listed == Tristate::unknown)) return Tristate::yes;
+  auto answer = are_unsafe ? Tristate::yes : listed;
+  for (const auto* entry : {a, b}) {
+    if (entry == nullptr || entry->*kind == Tristate::yes) continue;
+    if (answer != Tristate::no) answer = entry->*kind;
+  }
+  return answer;
+}
+
+void ask_platform(RootComplex& answer, const HostBridge& a, const HostBridge& b) {
+  const bool is_one_domain = a.domain == b.domain;
+  // The kernel's list does not know of domains.
+  const auto listed = is_one_domain ? by_the_list(answer.forwarding) : Tristate::unknown;
+  answer.writes = decide(listed, a.known, b.known, &RootComplexEntry::writes);
+  answer.reads = decide(listed, a.known, b.known, &RootComplexEntry::reads);
+  answer.joins_domains =
+      !is_one_domain && a.known != nullptr && b.known != nullptr && a.known->between_domains && b.known->between_domains;
+  for (const auto* known : {a.known, b.known}) {
+    if (known == nullptr) continue;
+    const bool is_other = answer.writes != listed || answer.reads != listed;
+    if (is_other && (answer.knows_better == nullptr || known->writes != Tristate::yes || known->reads != Tristate::yes))
+      answer.knows_better = &known->about;
+    if (known->about.is_unsafe) answer.is_unsafe = &known->about;
+  }
+  for (const auto* closed : {a.closed, b.closed}) {
+    if (closed == nullptr) continue;
+    answer.writes = answer.reads = Tristate::no;
+    answer.knows_better = &closed->about;
+  }
+  if (answer.cpu != nullptr && answer.cpu->about.is_unsafe) answer.is_unsafe = &answer.cpu->about;
+  for (const auto* entry : {a.entry, b.entry})
+    if (answer.cpu == nullptr && entry != nullptr && entry->about.is_unsafe) answer.is_unsafe = &entry->about;
+}
+
 }  // namespace
 
-HostBridge host_bridge_above(const Machine& machine, const PlatformTables& tables, unsigned kernel, const Function& function) {
+HostBridge host_bridge_above(const Machine& machine, const PlatformTables& tables, unsigned kernel, const Function& topmost) {
   // The first device of the root bus. The kernel goes by the order of discovery; the lowest device number is the same but
   // for devices that were plugged into a root bus later.
-  const auto* first = machine.first_on_bus(function.root_domain, function.root_bus);
-  HostBridge bridge{.domain = function.root_domain, .bus = function.root_bus, .known_by = first, .key = key_of(first)};
+  const auto* first = machine.first_on_bus(topmost.root_domain, topmost.root_bus);
+  HostBridge bridge{.domain = topmost.root_domain, .bus = topmost.root_bus, .known_by = first, .key = key_of(first)};
+  if (first != nullptr) bridge.known = find_root_complex(tables, kernel, *first);
+  const auto* isolated = find_isolated_port(tables, kernel, topmost);
+  if (isolated != nullptr && isolated->has_no_peers) bridge.closed = isolated;
   if (bridge.key != HostBridge::Key::usable) return bridge;
   // The first entry that matches decides, p2pdma.c __host_bridge_whitelist().
   const auto entry = std::find_if(tables.host_bridges.begin(), tables.host_bridges.end(), [&](const HostBridgeEntry& candidate) {
@@ -54,18 +106,19 @@ HostBridge host_bridge_above(const Machine& machine, const PlatformTables& table
 
 RootComplex root_complex_between(const HostFacts& host, const PlatformTables& tables, const HostBridge& a, const HostBridge& b) {
   RootComplex answer{.cpu = find_cpu(tables, host), .is_cpu_known = !host.cpu_vendor.empty()};
+  answer.host_bridge = a;
   if (answer.cpu != nullptr) {
     answer.forwarding = Forwarding::yes;
-    return answer;
+  } else {
+    const bool is_same_bridge = a.domain == b.domain && a.bus == b.bus;
+    answer.forwarding = below(a, is_same_bridge);
+    if (!is_same_bridge && answer.forwarding == Forwarding::yes) {
+      answer.host_bridge = b;
+      answer.forwarding = below(b, is_same_bridge);
+    }
+    if (answer.forwarding == Forwarding::not_listed && !answer.is_cpu_known) answer.forwarding = Forwarding::unknown;
   }
-  const bool is_same_bridge = a.domain == b.domain && a.bus == b.bus;
-  answer.host_bridge = a;
-  answer.forwarding = below(a, is_same_bridge);
-  if (!is_same_bridge && answer.forwarding == Forwarding::yes) {
-    answer.host_bridge = b;
-    answer.forwarding = below(b, is_same_bridge);
-  }
-  if (answer.forwarding == Forwarding::not_listed && !answer.is_cpu_known) answer.forwarding = Forwarding::unknown;
+  ask_platform(answer, a, b);
   return answer;
 }
 
@@ -76,6 +129,7 @@ std::string RootComplex::where() const {
 }
 
 std::string RootComplex::reason() const {
+  if (knows_better != nullptr) return fmt::format("{}: {} ({})", knows_better->what, knows_better->source, knows_better->place);
   if (cpu != nullptr) return cpu->about.what + " forwards between any two";
   if (host_bridge.known_by == nullptr) return "no function is on this root bus";
   const auto name = fmt::format("host bridge {:04x}:{:04x}", host_bridge.known_by->vendor, host_bridge.known_by->device);

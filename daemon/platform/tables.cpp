@@ -51,17 +51,23 @@ bool Which::contains(const Function& function) const {
          (port_types.empty() || std::find(port_types.begin(), port_types.end(), function.port_type) != port_types.end());
 }
 
+const IsolatedPort* find_isolated_port(const PlatformTables& tables, unsigned kernel, const Function& function) {
+  return find_port_entry(tables.isolated_ports, kernel, function);
+}
+
 PortFinding find_port(const PlatformTables& tables, unsigned kernel, const Function& function) {
-  PortFinding finding{.acs = function.acs};
+  const auto& standard = function.acs_by_standard();
+  PortFinding finding{.acs = standard};
   finding.chipset = find_port_entry(tables.chipset_ports, kernel, function);
-  if (finding.chipset != nullptr && function.acs.state == Acs::State::present) {
+  if (finding.chipset != nullptr && standard.state == Acs::State::present) {
     // The dword behind the capability is the control; where it was not read nothing is known.
-    finding.acs = function.acs.next_dword ? Acs{.state = Acs::State::present,
-                                                .capability = function.acs.capability,
-                                                .control = static_cast<std::uint16_t>(*function.acs.next_dword)}
-                                          : Acs{};
+    finding.acs = standard.next_dword ? Acs{.state = Acs::State::present,
+                                            .capability = standard.capability,
+                                            .control = static_cast<std::uint16_t>(*standard.next_dword),
+                                            .next_dword = standard.next_dword}
+                                      : Acs{};
   }
-  finding.isolated = find_port_entry(tables.isolated_ports, kernel, function);
+  finding.isolated = find_isolated_port(tables, kernel, function);
   if (finding.isolated != nullptr) {
     constexpr std::uint16_t as_if = Acs::request_redirect | Acs::completion_redirect;
     finding.acs.state = Acs::State::present;

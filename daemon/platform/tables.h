@@ -122,13 +122,13 @@ struct PlatformTables {
   bool operator==(const PlatformTables&) const = default;
 };
 
-// How the requests of a function are treated where it is: its ACS as it works, not as the standard reads it. Differs from
-// `function.acs` for isolated and for chipset ports only.
+// The ACS of a function as it works. Differs from what the standard reads for isolated and for chipset ports only.
 struct PortFinding {
   Acs acs;
   const IsolatedPort* isolated = nullptr;
   const ChipsetPort* chipset = nullptr;
 };
+[[nodiscard]] const IsolatedPort* find_isolated_port(const PlatformTables& tables, unsigned kernel, const Function& function);
 [[nodiscard]] PortFinding find_port(const PlatformTables& tables, unsigned kernel, const Function& function);
 
 // The entry that decides how far an initiator reaches: the narrowest, unless an unsafe one says otherwise; null: none.

@@ -13,7 +13,7 @@ void carry_over_config(Function& fresh, const Function& before) {
   fresh.port_type = before.port_type;
   fresh.link = before.link;
   fresh.msix = before.msix;
-  fresh.acs = before.acs;
+  fresh.acs = before.acs_by_standard();
   fresh.ats_enabled = before.ats_enabled;
   fresh.clique = before.clique;
   if (before.bridge) fresh.bridge = before.bridge;

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sources/live_files.h"
 #include "sources/live_resources.h"
@@ -86,8 +87,10 @@ void read_place(const std::filesystem::path& link, Function& function) {
   std::error_code error;
   for (const auto& part : std::filesystem::read_symlink(link, error).parent_path()) {
     const std::string name = part;
-    above = Address::parse(name);
+    const auto before = std::exchange(above, Address::parse(name));
     if (!name.starts_with("pci")) continue;
+    // vmd.c: a root bus below a function; pci_real_dma_dev() sends the IOMMU there.
+    if (before) function.requester = before;
     if (const auto root = Address::parse(name.substr(3) + ":00.0")) {
       function.root_domain = root->domain;
       function.root_bus = root->bus;

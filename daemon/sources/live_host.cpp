@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "sources/live_host.h"
 
+#include <algorithm>
 #include <array>
 
 #include "sources/live_files.h"
@@ -114,7 +115,13 @@ std::string match_dmi(const path& sysfs_root, bool has_hypervisor) {
   return {};
 }
 
-std::string detect_virtualization(const path& sysfs_root, const Cpu& cpu) {
+// What systemd calls so is a container: it sees the host's devices.
+constexpr std::array<std::string_view, 11> containers = {
+    "systemd-nspawn", "lxc-libvirt", "lxc", "openvz", "docker", "podman", "rkt", "wsl", "proot", "pouch", "container-other"};
+
+std::string detect_virtualization(const path& sysfs_root, const Cpu& cpu, const std::string& hypervisor_said) {
+  const bool is_container = std::find(containers.begin(), containers.end(), hypervisor_said) != containers.end();
+  if (!hypervisor_said.empty() && !is_container) return hypervisor_said;
   auto hypervisor = without_newline(read_file(sysfs_root / "hypervisor/type").value_or(""));
   if (!hypervisor.empty()) return hypervisor;
   auto name = match_dmi(sysfs_root, cpu.has_hypervisor);
@@ -134,8 +141,8 @@ HostFacts read_host_facts(const LiveOptions& options) {
   facts.kernel_p2pdma = read_p2pdma(options.sysfs_root, facts.kernel_release);
   facts.cpu_vendor = cpu.vendor;
   facts.cpu_family = cpu.family;
-  facts.virtualization =
-      options.virtualization == "auto" ? detect_virtualization(options.sysfs_root, cpu) : options.virtualization;
+  facts.virtualization = options.virtualization == "auto" ? detect_virtualization(options.sysfs_root, cpu, options.hypervisor)
+                                                          : options.virtualization;
   facts.iommu = read_iommu(options.sysfs_root);
   facts.vfio = read_vfio(root);
   return facts;

@@ -20,6 +20,7 @@ struct LiveOptions {
   std::filesystem::path sysfs_root = "/sys";
   std::filesystem::path proc_root = "/proc";
   std::string virtualization = "auto";  // "auto" = detect; else taken as it is ("none": emulated hardware counts as physical)
+  std::string hypervisor;               // as the service manager says; "" = it was not asked, or sees none
 };
 
 // Reads every function once.

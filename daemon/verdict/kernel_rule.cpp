@@ -16,9 +16,11 @@ bool is_conventional(const Function& function) {
   return function.port_type == PortType::conventional || function.port_type == PortType::pcie_to_pci_bridge;
 }
 
-bool redirects(const Function& function) { return !is_conventional(function) && function.acs.redirects(); }
+bool redirects(const Function& function) { return !is_conventional(function) && function.acs_by_standard().redirects(); }
 
-bool is_acs_unread(const Function& function) { return !is_conventional(function) && function.acs.state == Acs::State::unknown; }
+bool is_acs_unread(const Function& function) {
+  return !is_conventional(function) && function.acs_by_standard().state == Acs::State::unknown;
+}
 
 // In the kernel's order: the target's side with the common one, tested before it is compared, then the initiator's.
 template <class Visit>

@@ -9,6 +9,7 @@
 #include "cli/exit_code.h"
 #include "cli/hold_environment.h"
 #include "client_fixtures.h"
+#include "platform/peers.h"
 #include "test_paths.h"
 
 namespace p2pclient::test {
@@ -111,6 +112,23 @@ TEST(ClientDump, SaysWhatIsNotInTheDump) {
   EXPECT_EQ(ran.err, "p2p-client: error: 0000:05:00.0 has no BAR 1\n");
 }
 
+TEST(ClientDump, ExportsATableForTheGuestThatVouchesForNothingUnknown) {
+  const auto ran = p2p_client({"--dump", dump, "--platform", P2PD_PLATFORM_FILES, "export", "--format", "peers",
+                               "0000:06:00.0=0000:00:04.0", "0000:05:00.0"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  const auto table = p2pd::parse_peers(ran.out, "stdout");
+  ASSERT_TRUE(table) << table.error().text;
+  ASSERT_EQ(table->peers.size(), 2U);
+  EXPECT_EQ(table->peers[0].address.to_string(), "0000:00:04.0");
+  EXPECT_EQ(table->peers[1].address.to_string(), "0000:05:00.0");
+  for (const auto& reach : table->reach) EXPECT_EQ(reach, p2pd::Reach{}) << "a dump does not tell whether its machine is virtual";
+}
+
+TEST(ClientDump, JudgesByThePlatformFilesThatAreGiven) {
+  EXPECT_THAT(p2p_client({"--dump", dump, "--platform", P2PD_TEST_DATA, "matrix"}).err, HasSubstr("no platform files"));
+  EXPECT_THAT(p2p_client({"--dump", dump, "--platform", P2PD_PLATFORM_FILES, "matrix"}).err, IsEmpty());
+}
+
 struct WrongUsage {
   std::vector<std::string> arguments;
   std::string text;
@@ -126,21 +144,25 @@ TEST_P(ClientUsage, IsRefusedBeforeAnythingIsAsked) {
   EXPECT_THAT(ran.err, HasSubstr(GetParam().text));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ClientUsage,
-                         testing::Values(WrongUsage{{}, "subcommand is required"},
-                                         WrongUsage{{"frobnicate"}, "there is no command `frobnicate`"},
-                                         WrongUsage{{"list", "--frob"}, "--frob"},
-                                         WrongUsage{{"check", "0000:06:00.0"}, "TARGET"},
-                                         WrongUsage{{"list", "--dump", "/nonexistent"}, "/nonexistent"},
-                                         WrongUsage{{"list", "--color", "green"}, "green"},
-                                         WrongUsage{{"check", "a", "b", "--address-bits", "65"}, "65"},
-                                         WrongUsage{{"enable", "--access", "x", "0000:05:00.0:2"}, "x"},
-                                         WrongUsage{{"--dump", dump, "enable", "0000:05:00.0:2"}, "cannot work on a dump"},
-                                         WrongUsage{{"list", "--", "true"}, "takes no program"},
-                                         WrongUsage{{"--dump", dump, "show", "5:0.0"}, "is no address"},
-                                         WrongUsage{{"--dump", dump, "check", "0000:06:00.0", "0000:05:00.0:6"}, "is no target"},
-                                         WrongUsage{{"hold", "0000:06:00.0"}, "TARGET", 125},
-                                         WrongUsage{{"hold", "0000:06:00.0", "0000:05:00.0:2"}, "no program given", 125}));
+INSTANTIATE_TEST_SUITE_P(
+    All, ClientUsage,
+    testing::Values(
+        WrongUsage{{}, "subcommand is required"}, WrongUsage{{"frobnicate"}, "there is no command `frobnicate`"},
+        WrongUsage{{"list", "--frob"}, "--frob"}, WrongUsage{{"check", "0000:06:00.0"}, "TARGET"},
+        WrongUsage{{"list", "--dump", "/nonexistent"}, "/nonexistent"}, WrongUsage{{"list", "--color", "green"}, "green"},
+        WrongUsage{{"check", "a", "b", "--address-bits", "65"}, "65"},
+        WrongUsage{{"enable", "--access", "x", "0000:05:00.0:2"}, "x"},
+        WrongUsage{{"--dump", dump, "enable", "0000:05:00.0:2"}, "cannot work on a dump"},
+        WrongUsage{{"--platform", P2PD_PLATFORM_FILES, "list"}, "--platform is for --dump"},
+        WrongUsage{{"--dump", dump, "--platform", "/nonexistent", "list"}, "/nonexistent"},
+        WrongUsage{{"export", "--format", "xml", "0000:06:00.0", "0000:05:00.0"}, "xml"},
+        WrongUsage{{"export", "--format", "peers", "0000:06:00.0"}, "FUNCTION"},
+        WrongUsage{{"--dump", dump, "export", "--format", "peers", "0000:06:00.0", "0000:05:00.0=5"}, "`5` is no address"},
+        WrongUsage{{"--dump", dump, "export", "--format", "peers", "0000:06:00.0", "0000:06:00.0"}, "two functions at"},
+        WrongUsage{{"list", "--", "true"}, "takes no program"}, WrongUsage{{"--dump", dump, "show", "5:0.0"}, "is no address"},
+        WrongUsage{{"--dump", dump, "check", "0000:06:00.0", "0000:05:00.0:6"}, "is no target"},
+        WrongUsage{{"hold", "0000:06:00.0"}, "TARGET", 125},
+        WrongUsage{{"hold", "0000:06:00.0", "0000:05:00.0:2"}, "no program given", 125}));
 
 TEST(ClientWithoutDaemon, SaysSoAndWhatToDoNext) {
   const auto ran = p2p_client({"--bus", no_bus, "list"});

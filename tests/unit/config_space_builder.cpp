@@ -108,6 +108,20 @@ ConfigSpaceBuilder& ConfigSpaceBuilder::msix(unsigned entries, unsigned table_ba
   return set32(offset + 4, table_offset | table_bar).set32(offset + 8, pba_offset | pba_bar);
 }
 
+ConfigSpaceBuilder& ConfigSpaceBuilder::clique(unsigned number) {
+  const unsigned offset = append(0x09, 8);
+  return set8(offset + 2, 8)
+      .set8(offset + 3, 'P')
+      .set8(offset + 4, '2')
+      .set8(offset + 5, 'P')
+      .set8(offset + 6, static_cast<std::uint8_t>(number << 3));
+}
+
+ConfigSpaceBuilder& ConfigSpaceBuilder::vendor_specific(unsigned length) {
+  const unsigned offset = append(0x09, length);
+  return set8(offset + 2, static_cast<std::uint8_t>(length));
+}
+
 ConfigSpaceBuilder& ConfigSpaceBuilder::acs(std::uint16_t capability, std::uint16_t control) {
   const unsigned offset = append_extended(0x000d, 8);
   return set16(offset + 4, capability).set16(offset + 6, control);

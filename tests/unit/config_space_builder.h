@@ -34,6 +34,9 @@ class ConfigSpaceBuilder {
   ConfigSpaceBuilder& power(unsigned state);  // 0..3
   ConfigSpaceBuilder& msix(unsigned entries, unsigned table_bar, std::uint32_t table_offset, unsigned pba_bar,
                            std::uint32_t pba_offset);
+  // NVIDIA's P2P approval capability, and another vendor's capability.
+  ConfigSpaceBuilder& clique(unsigned number);
+  ConfigSpaceBuilder& vendor_specific(unsigned length);
   ConfigSpaceBuilder& acs(std::uint16_t capability, std::uint16_t control);
   ConfigSpaceBuilder& ats(bool enabled);
   struct SriovFields {

@@ -44,7 +44,9 @@ FakeSysfs::~FakeSysfs() {
   fs::remove_all(top_, error);
 }
 
-LiveOptions FakeSysfs::options() const { return {.sysfs_root = sysfs(), .proc_root = top_ / "proc", .virtualization = "auto"}; }
+LiveOptions FakeSysfs::options() const {
+  return {.sysfs_root = sysfs(), .proc_root = top_ / "proc", .virtualization = "auto", .hypervisor = ""};
+}
 
 fs::path FakeSysfs::device(const Address& address) const {
   return fs::canonical(sysfs() / "bus/pci/devices" / address.to_string());

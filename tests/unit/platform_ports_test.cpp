@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "builders.h"
+#include "platform/ports.h"
 #include "platform/tables.h"
 
 namespace p2pd::test {
@@ -60,9 +61,11 @@ TEST(IsolatedPort, IsAFunctionOfANetworkControllerToo) {
 }
 
 TEST(IsolatedPort, IsEveryRootComplexEndpointOfIntel) {
-  EXPECT_NE(find_port(shipped_tables(), kernel_7_3, a_function(PortType::root_complex_endpoint, 0x8086, 0x1234)).isolated, nullptr);
+  EXPECT_NE(find_port(shipped_tables(), kernel_7_3, a_function(PortType::root_complex_endpoint, 0x8086, 0x1234)).isolated,
+            nullptr);
   EXPECT_EQ(find_port(shipped_tables(), kernel_7_3, a_function(PortType::endpoint, 0x8086, 0x1234)).isolated, nullptr);
-  EXPECT_EQ(find_port(shipped_tables(), kernel_7_3, a_function(PortType::root_complex_endpoint, 0x1022, 0x1234)).isolated, nullptr);
+  EXPECT_EQ(find_port(shipped_tables(), kernel_7_3, a_function(PortType::root_complex_endpoint, 0x1022, 0x1234)).isolated,
+            nullptr);
 }
 
 TEST(Port, IsAsItsAcsSaysWhereNoFileKnowsBetter) {
@@ -72,6 +75,17 @@ TEST(Port, IsAsItsAcsSaysWhereNoFileKnowsBetter) {
   EXPECT_EQ(found.acs, port.acs);
   EXPECT_EQ(found.isolated, nullptr);
   EXPECT_EQ(found.chipset, nullptr);
+}
+
+TEST(Machine, KnowsItsPortsOnceTheTablesAreAsked) {
+  const Machine read = a_machine().with(a_root_port("0000:00:1c.0").with(ids(0x1def, 0xe005), an_endpoint("0000:01:00.0")));
+  const auto known = with_known_ports(read, shipped_tables());
+  const auto& port = *known.find(at("0000:00:1c.0"));
+  EXPECT_TRUE(port.acs.redirects());
+  EXPECT_FALSE(port.acs_by_standard().redirects()) << "the kernel sees none";
+  EXPECT_EQ(*known.find(at("0000:01:00.0")), *read.find(at("0000:01:00.0")));
+  EXPECT_EQ(with_known_ports(known, shipped_tables()), known);
+  EXPECT_EQ(with_known_ports(known, {}), read) << "other tables, other knowledge";
 }
 
 TEST(Initiator, ReachesAsFarAsItsDriverHadToLearn) {

@@ -154,6 +154,96 @@ TEST(RootComplex, IsKnownByTheFirstFunctionOfTheRootBusOnly) {
   EXPECT_EQ(between(a_bridge("0000:00:02.0", PortType::unknown, "")), Forwarding::unknown);
 }
 
+// ---- what platform.d knows better than the kernel's list
+
+constexpr Tristate yes = Tristate::yes;
+constexpr Tristate no = Tristate::no;
+constexpr Tristate unknown = Tristate::unknown;
+
+RootComplexEntry tried(std::uint16_t device, Tristate writes, Tristate reads, bool is_unsafe = false) {
+  return {.host_bridges = {{0x8086, device, device}},
+          .writes = writes,
+          .reads = reads,
+          .between_domains = false,
+          .about = {.what = "a root complex", .source = "a test", .place = "x.toml:1", .is_unsafe = is_unsafe}};
+}
+
+// Between a root port below host bridge 8086:`a` and one below 8086:`b`.
+RootComplex between(const PlatformTables& tables, std::uint16_t a, std::uint16_t b, std::string_view domain = "0000") {
+  const auto other = std::string(domain);
+  const Machine machine =
+      a_machine().on(intel).with(a_host_bridge("0000:00:00.0", 0x8086, a), a_root_port("0000:00:02.0"),
+                                 a_host_bridge(other + ":80:00.0", 0x8086, b), a_root_port(other + ":80:02.0"));
+  const auto above = [&](const std::string& name) { return host_bridge_above(machine, tables, 7003, *machine.find(at(name))); };
+  auto found = root_complex_between(machine.host(), tables, above("0000:00:02.0"), above(other + ":80:02.0"));
+  found.host_bridge = {};  // lived as long as the machine
+  return found;
+}
+
+struct KnownCase {
+  const char* what;
+  std::uint16_t a, b;  // 2020: in the kernel's list; 2f00: below one bridge only; 1111, 2222: in none
+  std::vector<RootComplexEntry> entries;
+  Tristate writes, reads;
+};
+
+class RootComplexKnown : public ::testing::TestWithParam<KnownCase> {};
+
+TEST_P(RootComplexKnown, CountsByTheMoreCarefulOne) {
+  const auto& [what, a, b, entries, writes, reads] = GetParam();
+  auto tables = shipped_tables();
+  tables.root_complexes = entries;
+  for (const auto& found : {between(tables, a, b), between(tables, b, a)}) {
+    EXPECT_EQ(found.writes, writes);
+    EXPECT_EQ(found.reads, reads);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Platform, RootComplexKnown,
+    ::testing::Values(KnownCase{"TheListAlone", 0x2020, 0x2020, {}, yes, yes},
+                      KnownCase{"NobodyKnows", 0x1111, 0x2222, {}, unknown, unknown},
+                      KnownCase{"TheListSaysBelowOneBridgeOnly", 0x2f00, 0x2f00, {}, no, no},
+                      KnownCase{"ANoOverTheList", 0x2020, 0x2020, {tried(0x2020, yes, no)}, yes, no},
+                      KnownCase{"AnUnknownOverTheList", 0x2020, 0x2020, {tried(0x2020, yes, unknown)}, yes, unknown},
+                      KnownCase{"ANoOfOneOfTheTwo", 0x1111, 0x2222, {tried(0x2222, unknown, no)}, unknown, no},
+                      KnownCase{"AYesOfOneOfTheTwoIsNone", 0x1111, 0x2222, {tried(0x1111, yes, yes)}, unknown, unknown},
+                      KnownCase{"AYesOfBoth", 0x1111, 0x2222, {tried(0x1111, yes, yes), tried(0x2222, yes, no)}, yes, no},
+                      KnownCase{"AYesDoesNotUndoTheListsNo", 0x2f00, 0x2f00, {tried(0x2f00, yes, yes)}, no, no},
+                      KnownCase{"AnUnsafeYesDoes", 0x2f00, 0x2f00, {tried(0x2f00, yes, unknown, true)}, yes, unknown}),
+    [](const auto& test) { return test.param.what; });
+
+TEST(RootComplexKnown, NamesTheEntry) {
+  auto tables = shipped_tables();
+  tables.root_complexes = {tried(0x2020, yes, no)};
+  EXPECT_EQ(between(tables, 0x2020, 0x2020).reason(), "a root complex: a test (x.toml:1)");
+  EXPECT_EQ(between(tables, 0x2020, 0x2020).is_unsafe, nullptr);
+  tables.root_complexes = {tried(0x2020, yes, yes, true)};
+  ASSERT_NE(between(tables, 0x2020, 0x2020).is_unsafe, nullptr);
+}
+
+TEST(RootComplexKnown, JoinsDomainsOnlyWhereBothEntriesSaySo) {
+  auto tables = shipped_tables();
+  EXPECT_EQ(between(tables, 0x2020, 0x2020, "0001").writes, unknown) << "the kernel's list does not know of domains";
+  tables.root_complexes = {tried(0x1111, yes, yes), tried(0x2222, yes, yes)};
+  tables.root_complexes[0].between_domains = true;
+  EXPECT_FALSE(between(tables, 0x1111, 0x2222, "0001").joins_domains);
+  tables.root_complexes[1].between_domains = true;
+  EXPECT_TRUE(between(tables, 0x1111, 0x2222, "0001").joins_domains);
+  EXPECT_EQ(between(tables, 0x1111, 0x2222, "0001").reads, yes);
+  EXPECT_FALSE(between(tables, 0x1111, 0x2222).joins_domains) << "there is one domain only";
+}
+
+TEST(RootComplexKnown, IsClosedAtPortsThatPassNothingToOthers) {
+  const Machine machine = a_machine().with(a_root_port("0000:00:02.0").with(ids(0x1def, 0xe005)), a_root_port("0000:00:03.0"));
+  const auto above = [&](std::string_view name) {
+    return host_bridge_above(machine, shipped_tables(), 7003, *machine.find(at(name)));
+  };
+  const auto found = root_complex_between(machine.host(), shipped_tables(), above("0000:00:03.0"), above("0000:00:02.0"));
+  EXPECT_EQ(found.writes, no);
+  EXPECT_EQ(found.forwarding, Forwarding::yes) << "the kernel goes by the CPU";
+}
+
 }  // namespace
 
 }  // namespace p2pd::test

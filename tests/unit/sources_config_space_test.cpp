@@ -153,6 +153,42 @@ TEST(ConfigSpace, ReadsAcsAndAts) {
   EXPECT_EQ(facts.ats_enabled, true);
 }
 
+// platform-knowledge §6.2: anywhere in the list, before or after another capability of the vendor.
+TEST(ConfigSpace, ReadsTheCliqueWhereverItIs) {
+  const auto gpu = ConfigSpaceBuilder().ids(0x10de, 0x2330).pcie(0);
+  const auto with = [&](auto change) {
+    auto copy = gpu;
+    change(copy);
+    return decode(copy.bytes()).clique;
+  };
+  using Builder = ConfigSpaceBuilder;
+  EXPECT_EQ(with([](Builder& b) { b.clique(0); }), 0);
+  EXPECT_EQ(with([](Builder& b) { b.vendor_specific(20).msix(8, 0, 0, 0, 0x800).clique(15); }), 15);
+  EXPECT_EQ(with([](Builder& b) { b.clique(7).vendor_specific(20); }), 7);
+  EXPECT_EQ(with([](Builder& b) { b.clique(7).clique(7); }), 7);
+  EXPECT_EQ(with([](Builder& b) { b.clique(7).clique(6); }), std::nullopt) << "two that differ say nothing";
+  EXPECT_EQ(with([](Builder& b) { b.vendor_specific(8); }), std::nullopt);
+  EXPECT_EQ(with([](Builder& b) { b.ids(0x1234, 0x2330).clique(7); }), std::nullopt);
+}
+
+TEST(ConfigSpace, KnowsNoCliqueOfAnotherLayout) {
+  for (const auto& [offset, value] : {std::pair{2U, 9U}, {3U, 'p'}, {4U, '3'}, {5U, 'p'}, {6U, 0x39U}, {6U, 0xb8U}, {7U, 1U}}) {
+    auto gpu = ConfigSpaceBuilder().ids(0x10de, 0x2330).clique(7);
+    ASSERT_EQ(decode(gpu.bytes()).clique, 7);
+    EXPECT_EQ(decode(gpu.set8(0x40 + offset, static_cast<std::uint8_t>(value)).bytes()).clique, std::nullopt) << offset;
+  }
+}
+
+TEST(ConfigSpace, ReadsWhatFollowsTheAcsControlWhereItMeansSomething) {
+  const auto next = [](std::uint16_t vendor, unsigned type, std::uint16_t capability) {
+    return decode(ConfigSpaceBuilder().ids(vendor, 0xa110).pcie(type).acs(capability, 0).set32(0x108, 0x1d).bytes())
+        .acs.next_dword;
+  };
+  EXPECT_EQ(next(0x8086, 4, 0x1f), 0x1dU);
+  EXPECT_EQ(next(0x1234, 6, 0x3f), 0x1dU) << "an egress vector";
+  EXPECT_EQ(next(0x1234, 6, 0x1f), std::nullopt);
+}
+
 TEST(ConfigSpace, SaysAcsIsAbsentOnlyAfterReadingTheWholeList) {
   const auto facts = decode(ConfigSpaceBuilder().pcie(6).ats(false).bytes());
   EXPECT_EQ(facts.acs.state, Acs::State::absent);

@@ -244,8 +244,11 @@ TEST_F(LiveMachine, TakesTheNearestRootBusOfFunctionsBehindAVmd) {
   EXPECT_EQ(read("10000:00:02.0").root_domain, 0x10000U);
   EXPECT_EQ(read("10000:01:00.0").parent, address("10000:00:02.0"));
   EXPECT_EQ(read("10000:01:00.0").root_domain, 0x10000U);
+  EXPECT_EQ(read("10000:01:00.0").requester, address("0000:00:0e.0"));
+  EXPECT_EQ(read("10000:00:02.0").requester, address("0000:00:0e.0"));
   EXPECT_FALSE(read("0000:00:0e.0").parent);
   EXPECT_EQ(read("0000:00:0e.0").root_domain, 0U);
+  EXPECT_FALSE(read("0000:00:0e.0").requester);
 }
 
 TEST_F(LiveMachine, CompletesVirtualFunctionsByTheirPhysicalFunction) {
@@ -389,6 +392,10 @@ TEST_F(Host, BelievesTheConfiguration) {
   tree.set_cpu("GenuineIntel", 6, true);
   auto options = tree.options();
   ASSERT_EQ(read_live_machine(options)->host().virtualization, "vm-other");
+  options.hypervisor = "kvm";
+  EXPECT_EQ(read_live_machine(options)->host().virtualization, "kvm") << "who asked the hypervisor knows it best";
+  options.hypervisor = "docker";
+  EXPECT_EQ(read_live_machine(options)->host().virtualization, "vm-other") << "a container sees the machine's devices";
   options.virtualization = "none";
   EXPECT_EQ(read_live_machine(options)->host().virtualization, "none");
 }

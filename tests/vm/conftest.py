@@ -42,7 +42,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     pattern = config.getoption("--filter") or ""
     chosen = [item for item in items if _can_be(item) and re.search(pattern, item.nodeid)]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    items[:] = chosen
+    # Who boots machines of its own comes before those that the session keeps: they would take processors from it.
+    items[:] = sorted(chosen, key=lambda item: "machine" in getattr(item, "fixturenames", ()))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -48,6 +48,10 @@ class Layout:
         """A root port, or a downstream port that has ACS."""
         return self._port("pcie-root-port", name, bus)
 
+    def intel_port(self, name: str, bus: str) -> str:
+        """A root port with ACS and another vendor's id."""
+        return self._port("ioh3420", name, bus)
+
     def port_without_acs(self, name: str, bus: str) -> str:
         return self._port("xio3130-downstream", name, bus)
 
@@ -55,9 +59,13 @@ class Layout:
         self._chassis += 1
         return self.add(driver, id=name, bus=bus, addr=self.draw_slot(bus), chassis=self._chassis, slot=self._chassis)
 
-    def switch(self, name: str) -> str:
-        """A switch's upstream port below a root port of its own."""
-        return self.add("x3130-upstream", id=name, bus=self.port_with_acs(f"{name}_root"))
+    def host_bridge(self, name: str, first_bus: int) -> str:
+        """Another one than the root complex' own, with a root bus of that number."""
+        return self.add("pxb-pcie", id=name, bus=ROOT_BUS, addr=self.draw_slot(ROOT_BUS), bus_nr=first_bus)
+
+    def switch(self, name: str, port: str | None = None) -> str:
+        """A switch's upstream port, below a root port of its own unless told."""
+        return self.add("x3130-upstream", id=name, bus=port or self.port_with_acs(f"{name}_root"))
 
     def edu(self, name: str, bus: str, dma_mask: int | None = None, **properties: object) -> str:
         """An initiator. It reaches 28 bits unless told otherwise."""
@@ -100,4 +108,52 @@ def standard(seed: int) -> Layout:
     # Memory that the kernel could hand out itself, and a real FLR.
     layout.nvme("nvme", layout.port_with_acs("nvme_root"))
     layout.port_with_acs("spare_root")
+    return layout
+
+
+def oracle(seed: int) -> Layout:
+    """Every place that a function can have in a PCI tree, with an NVMe controller there: pairs for the kernel to judge."""
+    layout = Layout(seed)
+
+    def disk(name: str, port: str, **properties: object) -> None:
+        layout.nvme(name, port, cmb_mib=2, **properties)
+
+    # A switch without ACS, with one more of each kind nested in it.
+    plain = layout.switch("plain")
+    for name in ("plain_a", "plain_b"):
+        disk(name, layout.port_without_acs(f"{name}_port", plain))
+    plain_in_plain = layout.switch("plain_in_plain", layout.port_without_acs("plain_in_plain_port", plain))
+    for name in ("plain_in_plain_a", "plain_in_plain_b"):
+        disk(name, layout.port_without_acs(f"{name}_port", plain_in_plain))
+    acs_in_plain = layout.switch("acs_in_plain", layout.port_without_acs("acs_in_plain_port", plain))
+    for name in ("acs_in_plain_a", "acs_in_plain_b"):
+        disk(name, layout.port_with_acs(f"{name}_port", acs_in_plain))
+
+    # A switch with ACS, and in it one without.
+    acs = layout.switch("acs")
+    for name in ("acs_a", "acs_b"):
+        disk(name, layout.port_with_acs(f"{name}_port", acs))
+    plain_in_acs = layout.switch("plain_in_acs", layout.port_with_acs("plain_in_acs_port", acs))
+    for name in ("plain_in_acs_a", "plain_in_acs_b"):
+        disk(name, layout.port_without_acs(f"{name}_port", plain_in_acs))
+
+    # Root ports, two functions of one endpoint, and one that is part of the root complex.
+    for name in ("root_a", "root_b"):
+        disk(name, layout.port_with_acs(f"{name}_port"))
+    twins = layout.port_with_acs("twins_port")
+    disk("twin_a", twins, addr="0x0.0x0", multifunction="on")
+    disk("twin_b", twins, addr="0x0.0x1")
+    disk("integrated", ROOT_BUS, addr=layout.draw_slot(ROOT_BUS))
+
+    # Host bridges; their first port is what the kernel knows them by.
+    second = layout.host_bridge("second", 0x40)
+    for name in ("second_a", "second_b"):
+        disk(name, layout.port_with_acs(f"{name}_port", second))
+    third = layout.host_bridge("third", 0x60)
+    disk("third_a", layout.intel_port("third_a_port", third))
+    acs_in_third = layout.switch("acs_in_third", layout.intel_port("acs_in_third_port", third))
+    for name in ("acs_in_third_a", "acs_in_third_b"):
+        disk(name, layout.port_with_acs(f"{name}_port", acs_in_third))
+    fourth = layout.host_bridge("fourth", 0x80)
+    disk("fourth_a", layout.intel_port("fourth_a_port", fourth))
     return layout

@@ -72,6 +72,7 @@ class Machine:
         cpu: str = "EPYC",
         arguments: Sequence[str] = (),
         hotplug: Hotplug = "pciehp",
+        processors: int = 2,
         name: str = "machine",
     ) -> Iterator[Self]:
         """Boots and waits until systemd is content; QEMU is killed on the way out, whatever happens.
@@ -91,7 +92,7 @@ class Machine:
             disks = {"root": root} | ({"modules": booted.modules} if booted.modules else {})
             if cargo is not None:
                 disks["cargo"] = _pack(cargo, directory / "cargo.ext4")
-            command = _command(layout, directory, console, booted, disks, cpu, arguments, hotplug)
+            command = _command(layout, directory, console, booted, disks, cpu, processors, arguments, hotplug)
             qemu_log = fresh_log(f"{name}-qemu")
             log.info("booting Linux %s on %s; seed %d; console in %s", booted.release, cpu, layout.seed, console)
             with open(qemu_log, "ab") as out:
@@ -138,7 +139,11 @@ class Machine:
                 failed = self.run("systemctl --failed --no-legend; systemctl list-jobs", check=False).text
                 raise LabError(f"the guest's systemd is {state.text.strip()}, not running:\n{failed}")
             if has_cargo:
-                self.run(f"mkdir -p {CARGO} && mount -o ro /dev/disk/by-id/virtio-cargo {CARGO}")
+                disk = "/dev/disk/by-id/virtio-cargo"  # which udev may not have come to yet
+                self.run(
+                    f"udevadm wait --timeout={BOOT_TIMEOUT:.0f} {disk} && mkdir -p {CARGO} && mount -o ro {disk} {CARGO}",
+                    timeout=BOOT_TIMEOUT,
+                )
         except LabError as error:
             raise LabError(f"the guest did not boot: {error}\n{self.console} ends:\n{tail(self.console)}") from error
         log.info("booted in %.0f s", time.monotonic() - started)
@@ -275,6 +280,7 @@ def _command(
     booted: Kernel,
     disks: Mapping[str, Path],
     cpu: str,
+    processors: int,
     arguments: Sequence[str],
     hotplug: Hotplug,
 ) -> list[str]:
@@ -283,7 +289,7 @@ def _command(
     # mitigations=off: there is nobody to protect from in an emulated CPU, and it is slow enough.
     cmdline = ["console=ttyS0", "quiet", "panic=-1", "mitigations=off", "intel_iommu=on", "net.ifnames=0", *arguments]
     words = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
-    words += ["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", "2", "-m", "1024"]
+    words += ["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", str(processors), "-m", "1024"]
     if hotplug == "pciehp":
         words += ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]
     words += ["-kernel", str(booted.vmlinuz), "-initrd", str(booted.initrd), "-append", " ".join(cmdline)]

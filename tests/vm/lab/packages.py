@@ -15,7 +15,7 @@ log = logging.getLogger("lab")
 _BUILDER = REPOSITORY / "packaging" / "build-debs"
 
 # Emulated hardware counts as physical here: the rules under test are those of real machines.
-_CONFIGURATION = '[platform]\nvirtualization = "none"\n'
+CONFIGURATION = '[platform]\nvirtualization = "none"\n'
 
 # What packages are made from: tests and documents may change without a new build.
 _NOT_SOURCES = ("tests/", "docs/", ".ci/", "quickstart", "run-tests", ".gitignore", "README.md")
@@ -52,5 +52,5 @@ def set_up(machine: Machine) -> None:
     """Installs the packages as an administrator would, and makes alice one of group p2p; bob is not."""
     log.info("installing the packages in the guest")
     machine.install()
-    machine.put("/etc/p2pd/p2pd.toml", _CONFIGURATION)
+    machine.put("/etc/p2pd/p2pd.toml", CONFIGURATION)
     machine.run("systemctl restart p2pd.service && usermod --append --groups p2p alice")

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What a virtual machine cannot see, for it to read: who of the functions that it gets reaches whom. docs/platform.md.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "platform/peers.h"
+
+namespace p2pclient::cli {
+
+namespace {
+
+struct Exported {
+  Device device;
+  p2pd::Address in_guest;
+};
+
+[[noreturn]] void refuse(const std::string& text) { throw Error(std::string(error_name::invalid_argument), text); }
+
+// ADDRESS, or ADDRESS=ADDRESS-IN-THE-GUEST.
+Exported parse_exported(Source& source, const std::string& text) {
+  const auto equals = text.find('=');
+  const auto here = text.substr(0, equals);
+  const auto there = equals == std::string::npos ? here : text.substr(equals + 1);
+  const auto in_guest = p2pd::Address::parse(there);
+  if (!in_guest) refuse("`" + there + "` is no address: dddd:bb:dd.f");
+  return {source.device(here), *in_guest};
+}
+
+bool has_memory(const Bar& bar) { return bar.is_memory && bar.is_assigned; }
+
+// Only what goes up to the root complex: a guest's addresses are not those that a switch knows, so there no request of it
+// turns, whatever the route says. And only what holds for each BAR.
+p2pd::Reach find_reach(Source& source, const Device& initiator, const Device& target) {
+  using p2pd::Tristate;
+  if (std::none_of(target.bars.begin(), target.bars.end(), has_memory)) return {};
+  bool all_yes = true;
+  bool any_no = false;
+  for (const auto& bar : target.bars) {
+    if (!has_memory(bar)) continue;
+    const auto verdict = source.check(initiator.address, target.address + ":" + std::to_string(bar.index), {});
+    all_yes = all_yes && verdict.possible == Answer::yes && verdict.route == "root-complex";
+    any_no = any_no || verdict.possible == Answer::no;
+  }
+  const auto answer = any_no ? Tristate::no : all_yes ? Tristate::yes : Tristate::unknown;
+  return {.writes = answer, .reads = answer};
+}
+
+p2pd::PeersTable make_table(Source& source, const std::vector<std::string>& names) {
+  std::vector<Exported> exported;
+  exported.reserve(names.size());
+  for (const auto& name : names) exported.push_back(parse_exported(source, name));
+  std::sort(exported.begin(), exported.end(), [](const Exported& a, const Exported& b) { return a.in_guest < b.in_guest; });
+  const auto twice = std::adjacent_find(exported.begin(), exported.end(),
+                                        [](const Exported& a, const Exported& b) { return a.in_guest == b.in_guest; });
+  if (twice != exported.end()) refuse("two functions at " + twice->in_guest.to_string() + " in the guest");
+
+  p2pd::PeersTable table;
+  for (const auto& [device, in_guest] : exported)
+    table.peers.push_back({in_guest, device.vendor, device.device, device.subsystem_vendor, device.subsystem_device});
+  for (const auto& from : exported)
+    for (const auto& to : exported)
+      table.reach.push_back(&from == &to ? p2pd::Reach{} : find_reach(source, from.device, to.device));
+  return table;
+}
+
+}  // namespace
+
+Command export_command() {
+  return {.name = "export",
+          .summary = "who of these functions reaches whom, for the virtual machine that gets them",
+          .declare = [](CLI::App& app) -> Command::Run {
+            struct Arguments {
+              std::string format;
+              std::vector<std::string> functions;
+            };
+            const auto arguments = std::make_shared<Arguments>();
+            app.add_option("--format", arguments->format, "peers")
+                ->type_name("FORMAT")
+                ->required()
+                ->check(CLI::IsMember({"peers"}).description(""));
+            app.add_option("FUNCTION", arguments->functions, "ADDRESS, or ADDRESS=ADDRESS-IN-THE-GUEST where it is another")
+                ->required()
+                ->expected(2, static_cast<int>(p2pd::most_peers));
+            return [arguments](Context& context) {
+              if (context.json()) refuse("a table of peers is TOML: without --json");
+              context.print(p2pd::write_peers(make_table(*context.source(), arguments->functions)));
+              return exit_yes;
+            };
+          },
+          .works_offline = true};
+}
+
+}  // namespace p2pclient::cli

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The picture of a machine with what platform.d knows of its ports.
+#pragma once
+
+#include "model/machine.h"
+#include "platform/tables.h"
+
+namespace p2pd {
+
+// Every function with its ACS as it works. The same again when it was told before, by these tables or others.
+[[nodiscard]] Machine with_known_ports(Machine machine, const PlatformTables& tables);
+
+}  // namespace p2pd
