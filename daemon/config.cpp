@@ -3,10 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <toml++/toml.h>
 #include <fstream>
 #include <limits>
 #include <sstream>
+
+#include "platform/toml.h"
 
 namespace p2pd {
 

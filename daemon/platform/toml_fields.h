@@ -4,8 +4,6 @@
 // file and line; the first one is kept.
 #pragma once
 
-#include <toml++/toml.h>
-
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -16,6 +14,7 @@
 
 #include "model/machine.h"
 #include "model/reason.h"
+#include "platform/toml.h"
 
 namespace p2pd {
 

@@ -38,6 +38,8 @@ TEST(Config, NamesFileLineAndReasonOfAnError) {
       {"[limits]\nholdings = \"1\"\n", "p2pd.toml:2:", "whole number"},
       {"[platform]\nvirtualization = true\n", "p2pd.toml:2:", "virtualization"},
       {"[limits\n", "p2pd.toml:1:", ""},
+      {"[=", "p2pd.toml:1:", ""},
+      {"a=[}", "p2pd.toml:1:", ""},
   };
   for (const auto& [text, place, reason] : broken) {
     const auto config = parse_config(text, "p2pd.toml");
