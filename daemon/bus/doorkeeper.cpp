@@ -137,7 +137,7 @@ int Doorkeeper::look_at(sd_bus_message* message) {
     return turn_away(message, ErrorCode::quota_exceeded,
                      "this connection has asked for more work than its share: wait a few seconds, and ask for less");
   is_request_ = is_request(message);
-  overlaps_ = overlap_.is_seen(sender, turn_begin_) || (is_request_ && is_waiting_(sender));
+  overlaps_ = refusals_.holds_one_of(sender) || overlap_.is_seen(sender, turn_begin_) || (is_request_ && is_waiting_(sender));
   if (overlaps_ && crowd_time_.owes(sender, now()))
     return turn_away(message, ErrorCode::quota_exceeded,
                      "this connection has asked for too much at once: wait for answers before you ask on");

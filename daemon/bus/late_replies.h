@@ -31,6 +31,8 @@ class LateReplies {
   // Answers `call` with `error`; of the call itself, which may be large, nothing is kept.
   void refuse(sd_bus_message* call, const std::string& sender, const sd_bus_error& error);
 
+  [[nodiscard]] bool holds_one_of(const std::string& sender) const { return replies_.contains(sender); }
+
  private:
   void send_all();
   static int on_time(sd_event_source* source, std::uint64_t usec, void* userdata);

@@ -55,11 +55,22 @@ UniqueFd a_socket_whose_peer_is_closed() {
   return UniqueFd::duplicate(lease.theirs().fd);
 }
 
+constexpr int messages_for_a_thousand = 1000 / static_cast<int>(fds_of_a_message);
+
+// p2pd looks a thousand times into each for what may be hidden there, before it closes it: no more than a thousand of them.
+Attacker::Deed sockets_whose_peer_is_closed(HostileClient&) {
+  return [file = std::make_shared<UniqueFd>(a_socket_whose_peer_is_closed()),
+          left = messages_for_a_thousand](Attacker& attacker) mutable {
+    if (left-- > 0) attacker.send(leave(file->get()), Reply::unwanted);
+    pause();
+  };
+}
+
 // A thousand that do not close, as long as the FUSE does not answer.
 Attacker::Deed files_of_a_fuse(HostileClient& test) {
   test.fuse = FuseFile::mount(test.directory.path(), test.daemon->process().pid());
   if (!test.fuse) throw std::runtime_error("FUSE cannot be mounted here");
-  return [&fuse = *test.fuse, left = 1000 / static_cast<int>(fds_of_a_message)](Attacker& attacker) mutable {
+  return [&fuse = *test.fuse, left = messages_for_a_thousand](Attacker& attacker) mutable {
     if (left-- > 0) attacker.send(leave(fuse.open().get()), Reply::unwanted);
     pause();
   };
@@ -129,7 +140,7 @@ const Attack attacks[] = {
     {"Paths", files([] { return opened("/dev/null", O_PATH); })},
     {"EventFds", files([] { return UniqueFd(::eventfd(0, EFD_CLOEXEC)); })},
     {"Memfds", files([] { return sealed_memory(0x1000); })},
-    {"SocketsWhosePeerIsClosed", files(a_socket_whose_peer_is_closed)},
+    {"SocketsWhosePeerIsClosed", sockets_whose_peer_is_closed},
     {"FilesOfAFuse", files_of_a_fuse},
     {"SocketsThatLinger", sockets_that_linger},
     {"LeasesWithThemselvesInside", leases_with_themselves_inside},
