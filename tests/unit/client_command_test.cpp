@@ -42,7 +42,7 @@ TEST(ClientExit, TellsWhyThereIsNoAnswer) {
 }
 
 TEST(ClientDump, ListsEveryFunctionWithoutADaemon) {
-  const auto ran = p2p_client({"--dump", dump, "--bus", no_bus, "list", "--json"});
+  const auto ran = p2p_client({"--dump", dump, "--platform", P2PD_PLATFORM_FILES, "--bus", no_bus, "list", "--json"});
   EXPECT_EQ(ran.status, 0);
   EXPECT_THAT(ran.err, IsEmpty());
   const auto functions = json::parse(ran.out).at("functions");
@@ -126,7 +126,8 @@ TEST(ClientDump, ExportsATableForTheGuestThatVouchesForNothingUnknown) {
 
 TEST(ClientDump, JudgesByThePlatformFilesThatAreGiven) {
   EXPECT_THAT(p2p_client({"--dump", dump, "--platform", P2PD_TEST_DATA, "matrix"}).err, HasSubstr("no platform files"));
-  EXPECT_THAT(p2p_client({"--dump", dump, "--platform", P2PD_PLATFORM_FILES, "matrix"}).err, IsEmpty());
+  EXPECT_THAT(p2p_client({"--dump", dump, "--platform", P2PD_PLATFORM_FILES, "matrix"}).err,
+              testing::Not(HasSubstr("platform files")));
 }
 
 struct WrongUsage {

@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <functional>
 
 #include "config_space_builder.h"
@@ -100,6 +102,22 @@ TEST(Capture, LooksAsLspciPrintsIt) {
   EXPECT_THAT(text, testing::StartsWith("0000:00:01.0 0604: 8086:2030\n\tIOMMU group: 3\n00: 86 80 30 20 "));
   EXPECT_THAT(text, HasSubstr("\nf0: 00 00"));
   EXPECT_TRUE(text.ends_with(" 00\n\n"));
+}
+
+TEST(Capture, IsReadByLspci) {
+  FakeSysfs tree;
+  add_a_switch(tree, a_port());
+  const auto file = tree.top() / "dump";
+  std::ofstream(file) << captured(tree);
+  const auto again = tree.top() / "by-lspci";
+  ASSERT_EQ(std::system(("lspci -D -xxxx -F " + file.string() + " >" + again.string() + " 2>/dev/null").c_str()), 0);
+  const auto machine = *read_dump(file);
+  const auto by_lspci = *read_dump(again);
+  ASSERT_EQ(by_lspci.functions().size(), 6U);
+  for (const auto& function : machine.functions()) {
+    EXPECT_EQ(by_lspci.find(function.address)->acs, function.acs);
+    EXPECT_EQ(by_lspci.find(function.address)->parent, function.parent);
+  }
 }
 
 // What is below it would move up, to where nothing redirects.
