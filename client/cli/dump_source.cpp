@@ -115,7 +115,7 @@ class DumpSource final : public Source {
 
   [[nodiscard]] p2pd::Verdict judge(const p2pd::Address& initiator, const p2pd::TargetName& target,
                                     std::optional<unsigned> address_bits) const {
-    return p2pd::judge(machine_, platform_.tables, initiator, target, {address_bits.value_or(64)});
+    return p2pd::judge(machine_, platform_.tables, initiator, target, {address_bits.value_or(0)});
   }
 
   [[nodiscard]] std::vector<std::string> all_initiators() const {

@@ -24,8 +24,9 @@ void Arbiter::on(Request& request) {
   std::visit([&](auto& command) { on(request.id, request.caller, command); }, request.command);
 }
 
-Verdict Arbiter::check(const Address& initiator, const TargetName& target, unsigned address_bits, const Holding* holding) const {
-  auto verdict = judge(*machine_, tables_, initiator, target, {.address_bits = address_bits});
+Verdict Arbiter::check(const Address& initiator, const TargetName& target, unsigned address_bits, const Holding* holding,
+                       Access access) const {
+  auto verdict = judge(*machine_, tables_, initiator, target, {.address_bits = address_bits, .access = access});
 
   const auto* initiator_function = machine_->find(initiator);
   const auto* target_function = machine_->find(target.device);

@@ -50,8 +50,9 @@ class Arbiter {
 
   // The judge's verdict with what only the arbiter knows added: target-not-enabled, initiator-not-offered, group-held.
   // `holding`: asked on behalf of this one, so that it does not stand in its own way.
+  // `access`: what the initiator is to do.
   [[nodiscard]] Verdict check(const Address& initiator, const TargetName& target, unsigned address_bits,
-                              const Holding* holding = nullptr) const;
+                              const Holding* holding = nullptr, Access access = Access::read_write) const;
   // What check() comes to for each pair, asked on behalf of nobody, row by row.
   [[nodiscard]] std::vector<Outline> outlines(std::span<const Address> initiators, std::span<const TargetName> targets) const;
 

@@ -88,7 +88,7 @@ struct UnbindDriver {
 struct Acquire {
   Address initiator;
   Lease lease;
-  unsigned address_bits = 64;
+  unsigned address_bits = 0;  // 0 = as platform.d knows, else 64
 };
 
 struct MapMemory {

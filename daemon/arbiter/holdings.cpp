@@ -49,7 +49,10 @@ Outcome<const Function*> Arbiter::may_acquire(const Caller& caller, const Addres
   if (const auto held = group_blocker(*function, nullptr))
     return refuse(ErrorCode::busy, fmt::format("{} is {} [group-held]", held->where, held->observed));
   if (caller.euid != 0) {
-    if (const auto names = not_owned(*machine_, state_, changing_driver_, *function); !names.empty())
+    auto names = not_owned(*machine_, state_, changing_driver_, *function);
+    const auto mapped = mapped_by_others_in_reach(*machine_, state_, *function, caller.euid);
+    names.insert(names.end(), mapped.begin(), mapped.end());
+    if (!names.empty())
       return refuse(ErrorCode::blocked,
                     fmt::format("{} reaches without passing the IOMMU: {} [reach-not-owned]", text, fmt::join(names, ", ")));
   }
@@ -65,12 +68,14 @@ void Arbiter::on(RequestId id, const Caller& caller, Acquire& command) {
   if (static_cast<std::uint64_t>(held) >= settings_.limits.holdings)
     return refused({ErrorCode::quota_exceeded, fmt::format("uid {} has {} holdings already", caller.euid, held)});
 
+  const auto known_bits = address_bits_of(tables_, choose_table(machine_->host(), tables_), **function);
+  const auto address_bits = command.address_bits != 0 ? command.address_bits : known_bits;
   const HoldingId holding{next_id_++};
   state_.holdings.emplace(holding, Holding{.id = holding,
                                            .owner = owner_from(caller),
                                            .initiator = command.initiator,
                                            .iommu_group = *(*function)->iommu_group,
-                                           .address_bits = command.address_bits,
+                                           .address_bits = address_bits,
                                            .backend = settings_.backend,
                                            .space = {},
                                            .since = now_});

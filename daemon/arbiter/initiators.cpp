@@ -27,8 +27,7 @@ Outcome<const Function*> Arbiter::lendable(const Address& address, bool trusted_
     if (region.type == "direct")
       return refuse(ErrorCode::blocked, text + " has a firmware-required memory region (RMRR) [reserved-region-direct]");
   // Unknown is not "off": where extended config space could not be read, it may be on. Conventional functions have none.
-  const auto may_have_ats =
-      function->ats_enabled.value_or(function->port_type != PortType::conventional && function->acs.state == Acs::State::unknown);
+  const auto may_have_ats = function->ats_enabled.value_or(function->port_type != PortType::conventional);
   if (may_have_ats && !trusted_firmware)
     return refuse(ErrorCode::blocked,
                   text +

@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "arbiter/arbiter.h"
 #include "arbiter/terms.h"
+#include "topology/topology.h"
 
 namespace p2pd {
 
@@ -81,6 +84,15 @@ Outcome<const Target*> Arbiter::usable_target(const Holding& holding, const Targ
   if ((*target)->access && !allows(*(*target)->access, access))
     return refuse(ErrorCode::not_permitted,
                   fmt::format("{} is enabled for access {}, not {}", text, to_string(*(*target)->access), to_string(access)));
+  // Whoever holds an initiator that reaches it past the IOMMU needs no mapping.
+  for (const auto& [id, other] : state_.holdings) {
+    const auto* initiator = machine_->find(other.initiator);
+    if (other.owner.uid == holding.owner.uid || other.owner.uid == 0 || initiator == nullptr) continue;
+    const auto reach = reach_set(*machine_, *initiator).functions;
+    if (std::binary_search(reach.begin(), reach.end(), name.device))
+      return refuse(ErrorCode::busy,
+                    fmt::format("{} is within reach of {} of another user [reach-not-owned]", text, name_of(id)));
+  }
   for (const auto user : mappings_of((*target)->name)) {
     const auto& mapping = state_.mappings.at(user);
     if ((*target)->exclusive && mapping.holding != holding.id)
@@ -106,7 +118,7 @@ void Arbiter::on(RequestId id, const Caller& caller, MapTarget& command) {
   const auto access = command.access.value_or((*enabled)->access.value_or(Access::read_write));
   if (const auto usable = usable_target(holding, *name, access); !usable) return refused(usable.error());
 
-  const auto verdict = check(holding.initiator, *name, holding.address_bits, &holding);
+  const auto verdict = check(holding.initiator, *name, holding.address_bits, &holding, access);
   if (verdict.answer != Answer::yes)
     return refused({ErrorCode::blocked, fmt::format("{} cannot reach {}: the answer is {} {}", holding.initiator.to_string(),
                                                     name->to_string(), to_string(verdict.answer), codes_of(verdict))});

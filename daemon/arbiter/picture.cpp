@@ -50,7 +50,9 @@ std::string Arbiter::why_not_safe(const Holding& holding) const {
   if (initiator->driver != "vfio-pci")
     return fmt::format("{} is not on vfio-pci any more [initiator-not-on-vfio-pci]", holding.initiator.to_string());
   if (holding.owner.uid == 0) return "";
-  const auto names = driven_in_reach(*machine_, *initiator);
+  auto names = driven_in_reach(*machine_, *initiator);
+  const auto mapped = mapped_by_others_in_reach(*machine_, state_, *initiator, holding.owner.uid);
+  names.insert(names.end(), mapped.begin(), mapped.end());
   if (names.empty()) return "";
   return fmt::format("{} reaches without passing the IOMMU: {} [reach-not-owned]", holding.initiator.to_string(),
                      fmt::join(names, ", "));

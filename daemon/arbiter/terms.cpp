@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "topology/topology.h"
 
 namespace p2pd {
@@ -30,7 +32,7 @@ Outcome<TargetName> resolved(const Machine& machine, const TargetName& name) {
 }
 
 bool holds_msix(const Function& function, const TargetName& name) {
-  if (!function.msix) return false;
+  if (!function.msix) return function.has_unread_capabilities;
   const auto& msix = *function.msix;
   const auto pages = [](Bytes offset, Bytes length) {
     const auto begin = offset.value / page_size.value * page_size.value;
@@ -56,6 +58,16 @@ std::vector<std::string> driven_in_reach(const Machine& machine, const Function&
   for (const auto& address : reach_set(machine, initiator).functions)
     if (const auto* function = machine.find(address); function != nullptr && is_driven(*function))
       names.push_back(fmt::format("{} with driver {}", address.to_string(), function->driver));
+  return names;
+}
+
+std::vector<std::string> mapped_by_others_in_reach(const Machine& machine, const State& state, const Function& initiator,
+                                                   uid_t uid) {
+  std::vector<std::string> names;
+  const auto reach = reach_set(machine, initiator).functions;
+  for (const auto& [id, mapping] : state.mappings)
+    if (mapping.target && mapping.owner.uid != uid && std::binary_search(reach.begin(), reach.end(), mapping.target->device))
+      names.push_back(mapping.target->to_string() + ", which another user has mapped");
   return names;
 }
 

@@ -14,7 +14,7 @@ namespace p2pd {
 // unassigned BAR, a range that is empty, not page-aligned or beyond the end.
 [[nodiscard]] Outcome<TargetName> resolved(const Machine& machine, const TargetName& name);
 
-// Whether the pages of the (resolved) target hold the MSI-X table or the pending bit array.
+// Whether the pages of the (resolved) target hold the MSI-X table or the pending bit array, or may.
 [[nodiscard]] bool holds_msix(const Function& function, const TargetName& name);
 
 // The enabled target in which `name` lies; NotEnabled when there is none.
@@ -29,6 +29,10 @@ namespace p2pd {
 
 // What of that kind the initiator reaches without passing the IOMMU.
 [[nodiscard]] std::vector<std::string> driven_in_reach(const Machine& machine, const Function& initiator);
+
+// Targets within its reach that somebody else than `uid` has mapped: past the IOMMU nothing would keep the two apart.
+[[nodiscard]] std::vector<std::string> mapped_by_others_in_reach(const Machine& machine, const State& state,
+                                                                 const Function& initiator, uid_t uid);
 
 // The bytes of the BAR that a resolved name means.
 [[nodiscard]] inline Range<Iova> span_of(const TargetName& name) { return {Iova{name.offset.value}, name.length}; }

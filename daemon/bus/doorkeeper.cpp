@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "bus/doorkeeper.h"
 
+#include <sys/ioctl.h>
+
 #include <chrono>
 #include <ctime>
 #include <string_view>
 #include <utility>
 
+#include "bus/authority_table.h"
+#include "bus/fd_gate.h"
 #include "bus/guard.h"
 #include "bus/options.h"
 
@@ -24,6 +28,13 @@ constexpr std::int64_t largest_reply = std::int64_t{30} << 20;
 constexpr std::int64_t work_at_once = 2'000'000;
 constexpr std::int64_t work_per_second = 250'000;
 constexpr std::int64_t small_work = 100;
+
+// Calls that overlap are counted however small they are, with what is not seen of each here: reading it and sending the
+// answer; and of a request, asking the bus and polkit who that is and what it may.
+constexpr std::int64_t crowd_at_once = 50'000;
+constexpr std::int64_t crowd_per_second = 10'000;
+constexpr std::int64_t unseen_work = 20;
+constexpr std::int64_t unseen_work_of_a_request = 200;
 
 Budget::Time read(clockid_t clock) {
   timespec time{};
@@ -53,18 +64,30 @@ bool has_too_many_options(sd_bus_message* message) {
   return false;
 }
 
-int turn_away(sd_bus_message* call, ErrorCode code, const char* text) {
-  const sd_bus_error error{error_name(code), text, 0};
-  must(sd_bus_reply_method_error(call, &error), "sd_bus_reply_method_error");
-  return 1;  // taken: nobody else sees it
+// The bus lets no call pass that names no interface: org.p2pd1.conf allows by interface.
+bool is_request(sd_bus_message* call) {
+  const char* interface = sd_bus_message_get_interface(call);
+  const char* member = sd_bus_message_get_member(call);
+  const auto* row = interface == nullptr || member == nullptr ? nullptr : find_row(interface, member);
+  return row != nullptr && row->right != Right::everybody;
+}
+
+std::uint64_t bytes_waiting(sd_bus* bus) {
+  int bytes = 0;
+  if (::ioctl(must(sd_bus_get_fd(bus), "sd_bus_get_fd"), FIONREAD, &bytes) < 0) return 0;
+  return static_cast<std::uint64_t>(bytes);
 }
 
 }  // namespace
 
-Doorkeeper::Doorkeeper(sd_bus* bus, std::function<std::uint64_t()> objects)
-    : objects_(std::move(objects)),
+Doorkeeper::Doorkeeper(sd_bus* bus, std::function<std::uint64_t()> objects, std::function<bool(std::string_view)> is_waiting)
+    : bus_(bus),
+      objects_(std::move(objects)),
+      is_waiting_(std::move(is_waiting)),
       reply_bytes_(std::int64_t{64} << 20, std::int64_t{16} << 20),
-      loop_time_(work_at_once, work_per_second) {
+      loop_time_(work_at_once, work_per_second),
+      crowd_time_(crowd_at_once, crowd_per_second),
+      refusals_(sd_bus_get_event(bus)) {
   sd_event_source* source = nullptr;
   // Never due: it is there for what comes before each turn of the loop, and sd-bus handles one message in a turn.
   must(sd_event_add_time(sd_bus_get_event(bus), &source, CLOCK_MONOTONIC, UINT64_MAX, 0, nullptr, this), "sd_event_add_time");
@@ -75,16 +98,34 @@ Doorkeeper::Doorkeeper(sd_bus* bus, std::function<std::uint64_t()> objects)
   filter_.reset(slot);
 }
 
+void Doorkeeper::done_with(const std::string& sender) {
+  const auto read = FdGate::bytes_received();
+  overlap_.done(sender, read, read + bytes_waiting(bus_));
+}
+
 void Doorkeeper::charge() {
   if (sender_.empty()) return;
   const auto work = (read(CLOCK_THREAD_CPUTIME_ID) - begin_).count();
   if (work > small_work) loop_time_.charge(sender_, work, now());
+  if (overlaps_) crowd_time_.charge(sender_, work + (is_request_ ? unseen_work_of_a_request : unseen_work), now());
+  done_with(sender_);
   sender_.clear();
 }
 
 int Doorkeeper::on_next_turn(sd_event_source* /*source*/, void* userdata) {
-  guard_callback("account of a client", [&] { static_cast<Doorkeeper*>(userdata)->charge(); });
+  guard_callback("account of a client", [&] {
+    auto& self = *static_cast<Doorkeeper*>(userdata);
+    self.charge();
+    self.turn_begin_ = FdGate::bytes_received();
+  });
   return 0;
+}
+
+int Doorkeeper::turn_away(sd_bus_message* call, ErrorCode code, const char* text) {
+  const std::string sender = sd_bus_message_get_sender(call);
+  refusals_.refuse(call, sender, {error_name(code), text, 0});
+  done_with(sender);
+  return 1;  // taken: nobody else sees it
 }
 
 int Doorkeeper::look_at(sd_bus_message* message) {
@@ -95,6 +136,11 @@ int Doorkeeper::look_at(sd_bus_message* message) {
   if (loop_time_.owes(sender, now()))
     return turn_away(message, ErrorCode::quota_exceeded,
                      "this connection has asked for more work than its share: wait a few seconds, and ask for less");
+  is_request_ = is_request(message);
+  overlaps_ = overlap_.is_seen(sender, turn_begin_) || (is_request_ && is_waiting_(sender));
+  if (overlaps_ && crowd_time_.owes(sender, now()))
+    return turn_away(message, ErrorCode::quota_exceeded,
+                     "this connection has asked for too much at once: wait for answers before you ask on");
   sender_ = sender;
   begin_ = read(CLOCK_THREAD_CPUTIME_ID);
   const bool too_many = has_too_many_options(message);

@@ -23,6 +23,7 @@ namespace {
 
 thread_local FdGate* gate = nullptr;
 thread_local unsigned received = 0;  // how often this thread was here
+thread_local std::uint64_t bytes = 0;
 
 std::byte* fds_of(cmsghdr& header) { return reinterpret_cast<std::byte*>(&header) + CMSG_LEN(0); }
 std::size_t count_of(const cmsghdr& header) {
@@ -66,6 +67,8 @@ ForeignFd FdGate::file_of(int token) {
   if (found == gate->arrived_.end()) return {};
   return found->second.file.duplicate();
 }
+
+std::uint64_t FdGate::bytes_received() { return bytes; }
 
 int FdGate::token_for(ForeignFd file) {
   std::array<int, 2> ends{};
@@ -128,6 +131,8 @@ extern "C" __attribute__((visibility("default"))) ssize_t recvmsg(int socket, ms
   static const auto next = reinterpret_cast<decltype(&::recvmsg)>(::dlsym(RTLD_NEXT, "recvmsg"));
   ++p2pd::received;
   const auto size = next(socket, message, flags);
-  if (size >= 0) p2pd::FdGate::replace_fds(*message);
+  if (size < 0) return size;
+  p2pd::bytes += static_cast<std::uint64_t>(size);
+  p2pd::FdGate::replace_fds(*message);
   return size;
 }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 
+#include <cstdint>
 #include <map>
 
 #include "bus/raw.h"
@@ -26,6 +27,9 @@ class FdGate {
 
   // A copy of the file that a token stands for: an `h` of a message. Empty when there are too many open files.
   [[nodiscard]] static ForeignFd file_of(int token);
+
+  // How many bytes this thread has received.
+  [[nodiscard]] static std::uint64_t bytes_received();
 
   // For recvmsg() only: puts tokens in the place of the fds in the message that was received.
   static void replace_fds(msghdr& message) noexcept;

@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <optional>
@@ -125,6 +126,13 @@ void Intake::answer(const Reply& reply) {
   auto node = errands_.extract(reply.request);
   if (node.empty()) return spdlog::error("request {} was answered twice, or never asked", reply.request.value);
   node.mapped().reply.answer(reply.outcome);
+}
+
+bool Intake::is_waiting(std::string_view sender) const {
+  return std::any_of(errands_.begin(), errands_.end(), [&](const auto& entry) {
+    const char* name = sd_bus_message_get_sender(entry.second.reply.call());
+    return name != nullptr && sender == name;
+  });
 }
 
 void Intake::refuse(RequestId id, const Reason& reason) {

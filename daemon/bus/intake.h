@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -54,6 +55,8 @@ class Intake {
   void answer(const Reply& reply);
 
   [[nodiscard]] unsigned in_flight() const { return static_cast<unsigned>(errands_.size()); }
+  // Whether a request of this connection is not answered yet.
+  [[nodiscard]] bool is_waiting(std::string_view sender) const;
   [[nodiscard]] std::uint64_t total() const { return total_; }
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
 

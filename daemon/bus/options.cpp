@@ -49,7 +49,9 @@ std::optional<Access> Options::access() {
 }
 
 unsigned Options::address_bits() {
-  const auto bits = number("address_bits").value_or(64);
+  const auto said = number("address_bits");
+  if (!said) return 0;
+  const auto bits = *said;
   if (bits < 1 || bits > 64) complain(ErrorCode::invalid_argument, "option `address_bits` must be 1 to 64");
   return bits;
 }

@@ -38,7 +38,7 @@ class Options {
 
   // The ones that several methods share.
   [[nodiscard]] std::optional<Access> access();     // access s: "r", "w", "rw"
-  [[nodiscard]] unsigned address_bits();            // address_bits u: 1..64, default 64
+  [[nodiscard]] unsigned address_bits();            // address_bits u: 1..64; 0 = not said
   [[nodiscard]] std::chrono::milliseconds grace();  // grace_ms u: 0..600000, default 0
   // An option whose other values come later: anything but `now` makes the request NotSupported.
   void only_false(const std::string& key);

@@ -2,6 +2,7 @@
 #include "bus/service.h"
 
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "boot_time.h"
@@ -35,7 +36,9 @@ struct Service::Impl {
         calls(connection.raw()),
         intake(calls, core),
         announcer(loop, connection.raw()),
-        doorkeeper(connection.raw(), [this] { return count_listed(core.machine()) + objects.size(); }),
+        doorkeeper(
+            connection.raw(), [this] { return count_listed(core.machine()) + objects.size(); },
+            [this](std::string_view sender) { return intake.is_waiting(sender); }),
         manager(connection, announcer, intake, core),
         devices(connection.raw(), announcer, intake, core) {
     sd_bus_slot* slot = nullptr;

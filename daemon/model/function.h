@@ -59,10 +59,18 @@ struct Acs {
   State state = State::unknown;
   std::uint16_t capability = 0;
   std::uint16_t control = 0;
-  // What follows the control word: the egress vector; on some chipset ports the control itself. Nothing: it was not read.
-  std::optional<std::uint32_t> next_dword;
+  // What follows the control word, where it may be a chipset port's control; nothing: it was not read.
+  std::optional<std::uint32_t> next_dword = {};
+  // Egress Control Vector, PCIe 6.0 §7.7.11.4: a bit for each port number (of ports) or function number (within a device).
+  // Read only where Egress Control is on; empty: not read.
+  std::vector<std::uint32_t> egress = {};
 
   bool operator==(const Acs&) const = default;
+  // Nothing: not read.
+  [[nodiscard]] std::optional<bool> egress_bit(unsigned number) const {
+    if (number / 32 >= egress.size()) return std::nullopt;
+    return (egress[number / 32] >> (number % 32) & 1) != 0;
+  }
   // What p2pdma calls a redirect: p2pdma.c pci_bridge_has_acs_redir().
   [[nodiscard]] bool redirects() const {
     return state == State::present && (control & (request_redirect | completion_redirect | egress_control)) != 0;
@@ -76,6 +84,15 @@ struct Link {
   std::uint32_t max_speed_mts = 0;
   std::uint8_t max_width = 0;
   bool operator==(const Link&) const = default;
+};
+
+// AtomicOps, PCIe 6.0 §6.15: what Device Capabilities 2 and Device Control 2 say about them.
+struct AtomicOps {
+  bool routes = false;        // ports: between their sides
+  bool completes = false;     // as a target: of 32 or 64 bits
+  bool is_requester = false;  // may send them
+  bool is_egress_blocked = false;
+  bool operator==(const AtomicOps&) const = default;
 };
 
 // What a bridge forwards downstream. Bus addresses.
@@ -124,6 +141,7 @@ struct Function {
   std::optional<int> numa_node;  // nothing when the kernel says -1
   std::optional<std::uint32_t> iommu_group;
   std::optional<std::string> iommu_type;  // of the group: DMA, DMA-FQ, identity, …
+  bool is_without_iommu = false;          // its group is one of VFIO's no-IOMMU mode
   std::vector<ReservedRegion> reserved_regions;
 
   std::vector<Bar> bars;  // only those that exist, by index
@@ -136,11 +154,16 @@ struct Function {
   std::optional<Address> physical_function;  // of a VF
   std::vector<Address> virtual_functions;    // of a PF
 
+  // A capability list breaks off, or reads all ones: what was not found in it may be there all the same.
+  bool has_unread_capabilities = false;
   Acs acs;  // as it works
   // As the standard has it, and p2pdma reads it, where platform.d knows that it works otherwise; nothing: the same.
   std::optional<Acs> standard_acs;
-  std::optional<bool> memory_decode;  // command register bit 1; nothing when it was not read
-  std::optional<bool> bus_master;     // command register bit 2
+  std::optional<std::uint8_t> port_number;   // of ports: Link Capabilities; Egress Control counts by it
+  std::optional<std::uint16_t> max_payload;  // bytes that a packet may carry, as Device Control has it now; PCI Express only
+  std::optional<AtomicOps> atomic_ops;       // nothing: not read, or PCI Express 1
+  std::optional<bool> memory_decode;         // command register bit 1; nothing when it was not read
+  std::optional<bool> bus_master;            // command register bit 2
   std::optional<bool> ats_enabled;
   std::optional<std::uint8_t> clique;  // of NVIDIA's P2P approval capability, which a hypervisor shows
   PowerState power_state = PowerState::unknown;
@@ -157,6 +180,8 @@ struct Function {
   [[nodiscard]] const Bar* find_bar(unsigned index) const;
   [[nodiscard]] const Acs& acs_by_standard() const { return standard_acs ? *standard_acs : acs; }
   [[nodiscard]] bool is_bridge() const { return bridge.has_value(); }
+  // The root complex itself, as a function: class 0600.
+  [[nodiscard]] bool is_host_bridge() const { return class_code >> 8 == 0x0600; }
 };
 
 [[nodiscard]] std::string to_string(PortType type);

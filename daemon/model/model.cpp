@@ -46,6 +46,16 @@ Machine::Machine(HostFacts host, std::vector<Function> functions) : host_(std::m
     addresses_.push_back(function.address);
   }
   std::sort(groups_.begin(), groups_.end());
+  for (std::size_t i = 0; i < functions_.size(); ++i)
+    if (const auto above = address_above(functions_[i])) children_.emplace_back(*above, static_cast<std::uint32_t>(i));
+  std::sort(children_.begin(), children_.end());
+}
+
+// pci_upstream_bridge(): above a VF is what is above its PF.
+std::optional<Address> Machine::address_above(const Function& function) const {
+  if (function.physical_function)
+    if (const auto* physical = find(*function.physical_function)) return physical->parent;
+  return function.parent;
 }
 
 const Function* Machine::find(const Address& address) const {
@@ -68,7 +78,25 @@ std::vector<const Function*> Machine::functions_of_group(std::uint32_t iommu_gro
   return members;
 }
 
-const Function* Machine::parent_of(const Function& function) const { return function.parent ? find(*function.parent) : nullptr; }
+std::vector<const Function*> Machine::children_of(const Address& bridge) const {
+  std::vector<const Function*> children;
+  for (auto entry = std::lower_bound(children_.begin(), children_.end(), std::pair{bridge, std::uint32_t{0}});
+       entry != children_.end() && entry->first == bridge; ++entry)
+    children.push_back(&functions_[entry->second]);
+  return children;
+}
+
+std::span<const Function> Machine::functions_on_bus(std::uint32_t domain, std::uint8_t bus) const {
+  const auto first = std::lower_bound(addresses_.begin(), addresses_.end(), Address{domain, bus, 0, 0});
+  const auto last = std::upper_bound(first, addresses_.end(), Address{domain, bus, 0xff, 0xff});
+  return std::span(functions_)
+      .subspan(static_cast<std::size_t>(first - addresses_.begin()), static_cast<std::size_t>(last - first));
+}
+
+const Function* Machine::bridge_above(const Function& function) const {
+  const auto above = address_above(function);
+  return above ? find(*above) : nullptr;
+}
 
 std::string to_string(PortType type) {
   switch (type) {

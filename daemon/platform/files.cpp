@@ -75,8 +75,8 @@ const PlatformFile* PlatformFiles::read_platform_file(const path& file, FileOrig
 }
 
 void PlatformFiles::read_peers(const path& file, Reading& reading) {
-  const auto* table = read_into(good_peers_, file, reading.problems,
-                                [&](const std::string& text) { return parse_peers(text, file.string()); });
+  const auto* table =
+      read_into(good_peers_, file, reading.problems, [&](const std::string& text) { return parse_peers(text, file.string()); });
   if (table != nullptr) reading.tables.peers.push_back(*table);
 }
 

@@ -103,8 +103,7 @@ class PeersReader {
   std::optional<std::size_t> find(TomlFields& fields, std::string_view key) {
     const auto address = read_address(fields, key);
     const auto place = lower_bound(address);
-    if (place != table_.peers.end() && place->address == address)
-      return static_cast<std::size_t>(place - table_.peers.begin());
+    if (place != table_.peers.end() && place->address == address) return static_cast<std::size_t>(place - table_.peers.begin());
     fields.fail(key, fmt::format("there is no [[function]] with the address of '{}'", key));
     return std::nullopt;
   }
@@ -130,14 +129,12 @@ std::optional<Told> told_by_cliques(const Function& initiator, const Function& t
   const bool is_one = *initiator.clique == *target.clique;
   const auto answer = is_one ? Tristate::yes : Tristate::unknown;
   return Told{.reach = {.writes = answer, .reads = answer},
-              .source = is_one ? fmt::format("NVIDIA P2P clique {}", unsigned{*initiator.clique})
-                               : fmt::format("NVIDIA P2P cliques {} and {}", unsigned{*initiator.clique},
-                                             unsigned{*target.clique})};
+              .source = is_one
+                            ? fmt::format("NVIDIA P2P clique {}", unsigned{*initiator.clique})
+                            : fmt::format("NVIDIA P2P cliques {} and {}", unsigned{*initiator.clique}, unsigned{*target.clique})};
 }
 
-std::string_view word(Tristate value) {
-  return value == Tristate::yes ? "yes" : value == Tristate::no ? "no" : "unknown";
-}
+std::string_view word(Tristate value) { return value == Tristate::yes ? "yes" : value == Tristate::no ? "no" : "unknown"; }
 
 std::string words(const Reach& reach) { return fmt::format("writes {}, reads {}", word(reach.writes), word(reach.reads)); }
 

@@ -35,9 +35,9 @@ struct Reach {
 };
 
 struct PeersTable {
-  std::string source;         // the file
-  std::vector<Peer> peers;    // by address
-  std::vector<Reach> reach;   // of each peer to each peer, row by row: complete
+  std::string source;        // the file
+  std::vector<Peer> peers;   // by address
+  std::vector<Reach> reach;  // of each peer to each peer, row by row: complete
 
   [[nodiscard]] const Reach* find(const Function& initiator, const Function& target) const;
   bool operator==(const PeersTable&) const = default;

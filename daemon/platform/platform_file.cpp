@@ -38,10 +38,11 @@ std::optional<IdRange> parse_id(std::string_view text) {
 }
 
 std::optional<PortType> parse_port_type(std::string_view text) {
-  constexpr std::array all = {PortType::conventional,       PortType::endpoint,           PortType::legacy_endpoint,
-                              PortType::root_port,          PortType::switch_upstream,    PortType::switch_downstream,
-                              PortType::pcie_to_pci_bridge, PortType::pci_to_pcie_bridge, PortType::root_complex_endpoint,
-                              PortType::root_complex_event_collector};
+  constexpr std::array all = {PortType::conventional,          PortType::endpoint,
+                              PortType::legacy_endpoint,       PortType::root_port,
+                              PortType::switch_upstream,       PortType::switch_downstream,
+                              PortType::pcie_to_pci_bridge,    PortType::pci_to_pcie_bridge,
+                              PortType::root_complex_endpoint, PortType::root_complex_event_collector};
   const auto* const found = std::find_if(all.begin(), all.end(), [&](PortType type) { return to_string(type) == text; });
   return found == all.end() ? std::nullopt : std::optional(*found);
 }

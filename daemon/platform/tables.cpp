@@ -69,7 +69,7 @@ PortFinding find_port(const PlatformTables& tables, unsigned kernel, const Funct
   }
   finding.isolated = find_isolated_port(tables, kernel, function);
   if (finding.isolated != nullptr) {
-    constexpr std::uint16_t as_if = Acs::request_redirect | Acs::completion_redirect;
+    constexpr std::uint16_t as_if = Acs::request_redirect | Acs::completion_redirect | Acs::upstream_forwarding;
     finding.acs.state = Acs::State::present;
     finding.acs.capability |= as_if;
     finding.acs.control |= as_if;
@@ -81,6 +81,11 @@ const InitiatorEntry* find_initiator(const PlatformTables& tables, unsigned kern
   return find_most_careful(
       tables.initiators, &InitiatorEntry::which, kernel, function,
       [](const InitiatorEntry& one, const InitiatorEntry& other) { return one.address_bits < other.address_bits; });
+}
+
+unsigned address_bits_of(const PlatformTables& tables, unsigned kernel, const Function& function) {
+  const auto* entry = find_initiator(tables, kernel, function);
+  return entry == nullptr ? 64 : entry->address_bits;
 }
 
 const RootComplexEntry* find_root_complex(const PlatformTables& tables, unsigned kernel, const Function& first) {

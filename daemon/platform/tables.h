@@ -134,6 +134,9 @@ struct PortFinding {
 // The entry that decides how far an initiator reaches: the narrowest, unless an unsafe one says otherwise; null: none.
 [[nodiscard]] const InitiatorEntry* find_initiator(const PlatformTables& tables, unsigned kernel, const Function& function);
 
+// 64 where there is none.
+[[nodiscard]] unsigned address_bits_of(const PlatformTables& tables, unsigned kernel, const Function& function);
+
 // The entry that decides what the root complex below whose root bus `first` is the first function does: the most careful,
 // unless an unsafe one says otherwise; null: none.
 [[nodiscard]] const RootComplexEntry* find_root_complex(const PlatformTables& tables, unsigned kernel, const Function& first);

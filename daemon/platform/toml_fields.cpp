@@ -116,8 +116,7 @@ Outcome<toml::table> parse_toml(std::string_view text, const std::string& file) 
   try {
     return toml::parse(text, file);
   } catch (const toml::parse_error& error) {
-    return refuse(ErrorCode::invalid_argument,
-                  fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()));
+    return refuse(ErrorCode::invalid_argument, fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()));
   }
 }
 

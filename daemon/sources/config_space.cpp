@@ -151,7 +151,11 @@ void take_config_facts(Function& function, const ConfigFacts& facts) {
   function.port_type = facts.port_type;
   function.link = facts.link;
   function.msix = facts.msix;
+  function.has_unread_capabilities = facts.has_unread_capabilities;
   function.acs = facts.acs;
+  function.port_number = facts.port_number;
+  function.max_payload = facts.max_payload;
+  function.atomic_ops = facts.atomic_ops;
   function.ats_enabled = facts.ats_enabled;
   function.clique = facts.clique;
   if (function.power_state == PowerState::unknown) function.power_state = facts.power_state;

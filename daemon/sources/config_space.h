@@ -65,7 +65,11 @@ struct ConfigFacts {
   Link link;
   PowerState power_state = PowerState::unknown;
   std::optional<MsixLocation> msix;
+  bool has_unread_capabilities = false;
   Acs acs;
+  std::optional<std::uint8_t> port_number;
+  std::optional<std::uint16_t> max_payload;
+  std::optional<AtomicOps> atomic_ops;
   std::optional<bool> ats_enabled;
   std::optional<std::uint8_t> clique;
   std::optional<Sriov> sriov;

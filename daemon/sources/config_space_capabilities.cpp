@@ -49,13 +49,59 @@ Link decode_link(const ConfigSpace& space, unsigned offset) {
   return link;
 }
 
+// Nothing where the dword cannot be read, or reads all ones: no register that we read has every bit set, but a function that
+// is gone, or a bridge that does not forward the request, answers so.
+std::optional<std::uint32_t> read_register(const ConfigSpace& space, unsigned offset) {
+  const auto dword = space.read_dword(offset);
+  return dword == 0xffffffff ? std::nullopt : dword;
+}
+
+// Device Capabilities 2 and Device Control 2, PCIe 6.0 §7.5.3.15 and §7.5.3.16.
+std::optional<AtomicOps> decode_atomic_ops(const ConfigSpace& space, unsigned offset) {
+  const auto capabilities = read_register(space, offset + 0x24);
+  const auto control = read_register(space, offset + 0x28);
+  if (!capabilities || !control) return std::nullopt;
+  return AtomicOps{.routes = (*capabilities & 0x40) != 0,
+                   .completes = (*capabilities & 0x180) != 0,
+                   .is_requester = (*control & 0x40) != 0,
+                   .is_egress_blocked = (*control & 0x80) != 0};
+}
+
+// Device Control bits 7:5, PCIe 6.0 §7.5.3.4: 128 bytes and up; 110 and 111 are reserved.
+std::optional<std::uint16_t> decode_max_payload(const ConfigSpace& space, unsigned offset) {
+  const auto control = read_register(space, offset + 0x08);
+  const auto code = control ? (*control >> 5) & 7 : 7;
+  return code <= 5 ? std::optional(static_cast<std::uint16_t>(128U << code)) : std::nullopt;
+}
+
 void decode_pcie(const ConfigSpace& space, unsigned offset, ConfigFacts& facts) {
   const auto header = space.read_dword(offset);
   if (!header) return;
   facts.port_type = port_type((*header >> 20) & 0xf);
+  facts.max_payload = decode_max_payload(space, offset);
+  const bool has_second_registers = ((*header >> 16) & 0xf) >= 2;
+  if (has_second_registers) facts.atomic_ops = decode_atomic_ops(space, offset);
   // These two are part of the root complex: there is no link, and the registers mean nothing.
   if (facts.port_type == PortType::root_complex_endpoint || facts.port_type == PortType::root_complex_event_collector) return;
   facts.link = decode_link(space, offset);
+  const bool is_port = facts.port_type == PortType::root_port || facts.port_type == PortType::switch_downstream;
+  const auto capabilities = is_port ? read_register(space, offset + 0x0c) : std::nullopt;
+  if (capabilities) facts.port_number = static_cast<std::uint8_t>(*capabilities >> 24);
+}
+
+Acs decode_acs(const ConfigSpace& space, unsigned offset) {
+  const auto word = read_register(space, offset + 4);
+  if (!word) return {};
+  Acs acs{Acs::State::present, static_cast<std::uint16_t>(*word), static_cast<std::uint16_t>(*word >> 16)};
+  if ((acs.control & Acs::egress_control) == 0) return acs;
+  const unsigned size = (acs.capability >> 8) != 0 ? acs.capability >> 8 : 256;
+  for (unsigned bit = 0; bit < size; bit += 32) {
+    // All ones may be a vector that blocks every port.
+    const auto part = space.read_dword(offset + 8 + bit / 8);
+    if (!part) break;
+    acs.egress.push_back(*part);
+  }
+  return acs;
 }
 
 // PCIe 6.0 §7.7.2: an entry is 16 bytes; of the pending bits there is one for each entry, in quadwords.
@@ -125,6 +171,7 @@ std::optional<Sriov> decode_sriov(const ConfigSpace& space, unsigned offset) {
 
 void decode_capabilities(const ConfigSpace& space, ConfigFacts& facts) {
   const auto list = read_capabilities(space);
+  facts.has_unread_capabilities = !list.is_complete;
   if (const auto offset = list.find(capability::pcie)) {
     decode_pcie(space, *offset, facts);
   } else if (list.is_complete) {
@@ -137,7 +184,10 @@ void decode_capabilities(const ConfigSpace& space, ConfigFacts& facts) {
   }
   constexpr std::uint16_t nvidia_id = 0x10de;
   if (facts.vendor == nvidia_id) facts.clique = decode_clique(space, list);
-  if (const auto offset = list.find(capability::msix)) facts.msix = decode_msix(space, *offset);
+  if (const auto offset = list.find(capability::msix)) {
+    facts.msix = decode_msix(space, *offset);
+    if (!facts.msix) facts.has_unread_capabilities = true;
+  }
   if (const auto offset = facts.bridge ? list.find(capability::bridge_subsystem) : std::nullopt) {
     const auto subsystem = space.read_dword(*offset + 4).value_or(0);
     facts.subsystem_vendor = static_cast<std::uint16_t>(subsystem);
@@ -154,20 +204,17 @@ void decode_extended_capabilities(const ConfigSpace& space, ConfigFacts& facts) 
   }
   const auto list = read_extended_capabilities(space);
 
-  const auto acs_offset = list.find(extended_capability::acs);
-  const auto acs_word = acs_offset ? space.read_dword(*acs_offset + 4) : std::nullopt;
-  if (acs_word) {
-    facts.acs = {Acs::State::present, static_cast<std::uint16_t>(*acs_word), static_cast<std::uint16_t>(*acs_word >> 16), {}};
-    // Read only where it can mean something: there is an egress vector, or it may be one of Intel's chipset ports.
+  if (const auto offset = list.find(extended_capability::acs)) {
+    facts.acs = decode_acs(space, *offset);
+    // Intel has chipset ports whose control is there.
     constexpr std::uint16_t intel_id = 0x8086;
-    if ((*acs_word & Acs::egress_control) != 0 || (facts.vendor == intel_id && facts.port_type == PortType::root_port))
-      facts.acs.next_dword = space.read_dword(*acs_offset + 8);
-  } else if (!acs_offset && list.is_complete) {
+    if (facts.vendor == intel_id && facts.port_type == PortType::root_port) facts.acs.next_dword = space.read_dword(*offset + 8);
+  } else if (list.is_complete) {
     facts.acs.state = Acs::State::absent;
   }
 
   const auto ats_offset = list.find(extended_capability::ats);
-  const auto ats_word = ats_offset ? space.read_dword(*ats_offset + 4) : std::nullopt;
+  const auto ats_word = ats_offset ? read_register(space, *ats_offset + 4) : std::nullopt;
   if (ats_word) {
     facts.ats_enabled = (*ats_word & 0x80000000) != 0;  // ATS Control bit 15, PCIe 6.0 §10.5.1.3
   } else if (!ats_offset && list.is_complete) {

@@ -13,7 +13,11 @@ void carry_over_config(Function& fresh, const Function& before) {
   fresh.port_type = before.port_type;
   fresh.link = before.link;
   fresh.msix = before.msix;
+  fresh.has_unread_capabilities = before.has_unread_capabilities;
   fresh.acs = before.acs_by_standard();
+  fresh.port_number = before.port_number;
+  fresh.max_payload = before.max_payload;
+  fresh.atomic_ops = before.atomic_ops;
   fresh.ats_enabled = before.ats_enabled;
   fresh.clique = before.clique;
   if (before.bridge) fresh.bridge = before.bridge;

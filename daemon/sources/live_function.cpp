@@ -60,6 +60,9 @@ void read_group(const Directory& directory, Function& function) {
   if (!number || *number < 0) return;
   function.iommu_group = static_cast<std::uint32_t>(*number);
   function.iommu_type = directory.read("iommu_group/type");
+  // A group that VFIO made up has no domain of its own, drivers/vfio/group.c vfio_noiommu_group_alloc().
+  const bool may_be_made_up = !function.iommu_type || function.iommu_type == "unknown";
+  function.is_without_iommu = may_be_made_up && directory.read("iommu_group/name") == "vfio-noiommu";
   const auto regions = directory.read("iommu_group/reserved_regions").value_or("");
   for (std::string_view rest = regions; !rest.empty();) {
     const auto end = rest.find('\n');

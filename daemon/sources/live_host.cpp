@@ -79,6 +79,21 @@ Tristate read_vfio(const path& root) {
   return std::filesystem::exists(root / "dev/vfio/vfio", error) ? Tristate::yes : Tristate::no;
 }
 
+// "none [integrity] confidentiality", security/lockdown/lockdown.c. Where securityfs has no such file, nothing locks.
+Tristate read_lockdown(const path& sysfs_root) {
+  if (const auto levels = read_file(sysfs_root / "kernel/security/lockdown"))
+    return levels->find("[none]") != std::string::npos ? Tristate::no : Tristate::yes;
+  return list_directory(sysfs_root / "kernel/security").empty() ? Tristate::unknown : Tristate::no;
+}
+
+// Where the module is not loaded, nobody has told it anything.
+Tristate read_unsafe_interrupts(const path& sysfs_root) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(sysfs_root / "class", error)) return Tristate::unknown;
+  const auto value = read_file(sysfs_root / "module/vfio_iommu_type1/parameters/allow_unsafe_interrupts").value_or("N");
+  return value.starts_with('Y') ? Tristate::yes : Tristate::no;
+}
+
 struct Vendor {
   std::string_view prefix;
   std::string_view name;
@@ -145,6 +160,8 @@ HostFacts read_host_facts(const LiveOptions& options) {
                                                           : options.virtualization;
   facts.iommu = read_iommu(options.sysfs_root);
   facts.vfio = read_vfio(root);
+  facts.lockdown = read_lockdown(options.sysfs_root);
+  facts.unsafe_interrupts = read_unsafe_interrupts(options.sysfs_root);
   return facts;
 }
 

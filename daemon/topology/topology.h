@@ -21,6 +21,7 @@ struct Path {
   std::span<const Function* const> initiator_arm;  // initiator first, without the common one
   const Function* common = nullptr;  // lowest common bridge (or the function itself); null: only the root complex joins them
   std::span<const Function* const> target_arm;  // target first, without the common one
+  std::span<const Function* const> shared;      // from the common one up to the root bus
   unsigned distance = 0;  // as p2pdma counts it: hops on both arms, past the root when there is no common bridge
 };
 
@@ -35,7 +36,9 @@ struct ReachSet {
   bool is_complete = true;  // false: an ACS control on the way could not be read, so there may be more
 };
 
-[[nodiscard]] ReachSet reach_set(const Machine& machine, const Function& initiator);
+// `cleared`: functions whose redirects (RR, CR, EC) are taken as switched off, to see what that would change.
+[[nodiscard]] ReachSet reach_set(const Machine& machine, const Function& initiator,
+                                 std::span<const Function* const> cleared = {});
 
 // The BARs of a reach set: memory that has an address.
 [[nodiscard]] std::vector<TargetName> targets_in(const Machine& machine, const ReachSet& reach);

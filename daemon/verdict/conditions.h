@@ -24,6 +24,10 @@ struct FunctionFinding {
 void judge_initiator(const Machine& machine, const Function& initiator, FunctionFinding finding);
 void judge_target(const Machine& machine, const Function& target, FunctionFinding finding);
 
+[[nodiscard]] bool is_asleep(const Function& function);
+// Sets bits of the command register.
+[[nodiscard]] std::string set_command(const HostFacts& host, const Function& function, std::uint16_t bits);
+
 // Is the IOMMU group in VFIO's hands?
 void judge_group(const Machine& machine, const Function& function, std::vector<Blocker>& blockers);
 

@@ -28,6 +28,16 @@ class Findings {
     if (reasons_ != nullptr) reasons_->push_back(undecided(code, tell()));
   }
 
+  template <class Tell>
+  void report(Code code, bool is_certain, const Tell& tell) {
+    if (is_certain)
+      block(code, tell);
+    else
+      doubt(code, tell);
+  }
+
+  // Else only what the reasons weigh is asked for.
+  [[nodiscard]] bool is_told() const { return reasons_ != nullptr; }
   [[nodiscard]] const Weight& weight() const { return weight_; }
 
  private:

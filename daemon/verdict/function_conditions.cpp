@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "topology/topology.h"
 #include "verdict/codes.h"
 #include "verdict/conditions.h"
 
@@ -12,13 +13,17 @@ namespace {
 
 constexpr std::string_view vfio_driver = "vfio-pci";
 
+// Of these only a port can be above.
+bool has_a_link(const Function& function) {
+  return function.port_type == PortType::endpoint || function.port_type == PortType::legacy_endpoint ||
+         function.port_type == PortType::switch_upstream || function.port_type == PortType::switch_downstream;
+}
+
 bool is_on_vfio(const Function& function) { return function.driver == vfio_driver; }
 
 bool is_low_power(PowerState state) {
   return state == PowerState::d1 || state == PowerState::d2 || state == PowerState::d3hot || state == PowerState::d3cold;
 }
-
-bool is_asleep(const Function& function) { return function.is_runtime_suspended || is_low_power(function.power_state); }
 
 std::string power_of(const Function& function) {
   return function.is_runtime_suspended ? fmt::format("runtime-suspended, {}", to_string(function.power_state))
@@ -59,24 +64,34 @@ void judge_power(const Function& function, FunctionFinding& finding) {
 
 bool wakes_when_opened(const Function& function) { return is_on_vfio(function) && is_asleep(function); }
 
-void judge_decode(const Function& target, std::vector<Blocker>& blockers) {
-  // The command register of a VF has no memory enable bit; it is the PF's: VF MSE, PCIe 6.0 §9.3.3.3.
-  if (target.memory_decode.value_or(true) || target.physical_function || wakes_when_opened(target)) return;
-  const auto address = target.address.to_string();
-  blockers.push_back(blocked(Code::memory_decode_off, {.where = address,
+void judge_decode(const HostFacts& host, const Function& target, std::vector<Blocker>& blockers) {
+  if (target.memory_decode.value_or(true)) return;
+  if (target.physical_function) {
+    // The command register of a VF has no memory enable bit; it is the PF's: VF MSE, PCIe 6.0 §9.3.3.3.
+    const auto physical = target.physical_function->to_string();
+    blockers.push_back(blocked(
+        Code::memory_decode_off,
+        {.where = physical,
+         .observed = fmt::format("SR-IOV control of the PF of {}: VF memory space (bit 3) is 0", target.address.to_string()),
+         .needed = "1",
+         .remedy = host.lockdown == Tristate::yes ? "" : fmt::format("setpci -s {} ECAP_SRIOV+8.w=0008:0008", physical),
+         .isolation = ""}));
+    return;
+  }
+  if (wakes_when_opened(target)) return;
+  blockers.push_back(blocked(Code::memory_decode_off, {.where = target.address.to_string(),
                                                        .observed = "command register: memory space (bit 1) is 0",
                                                        .needed = "1",
-                                                       .remedy = fmt::format("setpci -s {} COMMAND=0002:0002", address),
+                                                       .remedy = set_command(host, target, 0x0002),
                                                        .isolation = ""}));
 }
 
-void judge_bus_master(const Function& initiator, std::vector<Blocker>& blockers) {
+void judge_bus_master(const HostFacts& host, const Function& initiator, std::vector<Blocker>& blockers) {
   if (initiator.bus_master.value_or(true) || wakes_when_opened(initiator)) return;
-  const auto address = initiator.address.to_string();
-  blockers.push_back(blocked(Code::bus_master_off, {.where = address,
+  blockers.push_back(blocked(Code::bus_master_off, {.where = initiator.address.to_string(),
                                                     .observed = "command register: bus master (bit 2) is 0",
                                                     .needed = "1; who holds the device sets it in its config space",
-                                                    .remedy = fmt::format("setpci -s {} COMMAND=0004:0004", address),
+                                                    .remedy = set_command(host, initiator, 0x0004),
                                                     .isolation = ""}));
 }
 
@@ -98,12 +113,35 @@ void judge_ats(const Function& initiator, std::vector<Blocker>& blockers) {
                   .isolation = ""};
   if (initiator.ats_enabled.value_or(false)) {
     blockers.push_back(blocked(Code::ats_enabled, std::move(finding)));
-  } else if (!initiator.ats_enabled && initiator.acs.state == Acs::State::unknown &&
-             initiator.port_type != PortType::conventional) {
-    // Both capabilities are in extended config space: unread there, not absent.
+  } else if (!initiator.ats_enabled && initiator.port_type != PortType::conventional) {
+    // Unread in extended config space, not absent.
     finding.observed = "it could not be read whether ATS is enabled";
     finding.remedy = "sudo lspci -xxxx";
     blockers.push_back(undecided(Code::ats_enabled, std::move(finding)));
+  }
+}
+
+// A bridge that the picture lacks: then the way of a request is not known. A dump may be cut, or a bridge read all ones.
+void judge_place(const Machine& machine, const Function& function, std::vector<Blocker>& blockers) {
+  const auto doubt = [&](const Function& node, std::string observed) {
+    blockers.push_back(undecided(Code::config_unreadable, {.where = node.address.to_string(),
+                                                           .observed = std::move(observed),
+                                                           .needed = "every bridge above it, read by root",
+                                                           .remedy = "sudo lspci -xxxx",
+                                                           .isolation = ""}));
+  };
+  const auto way = way_up(machine, function);
+  for (std::size_t i = 0; i < way.size(); ++i) {
+    const auto& node = *way[i];
+    const auto bus = node.physical_function ? node.physical_function->bus : node.address.bus;
+    if (i + 1 < way.size()) {
+      const auto& above = way[i + 1]->bridge;
+      if (!above || above->secondary_bus != bus)
+        doubt(node, fmt::format("it is on bus {:02x}, and {} above it leads to {}", bus, way[i + 1]->address.to_string(),
+                                above ? fmt::format("bus {:02x}", above->secondary_bus) : "none"));
+    } else if (node.parent || has_a_link(node)) {
+      doubt(node, "the bridge above it is not known");
+    }
   }
 }
 
@@ -133,16 +171,20 @@ void judge_vf(const Machine& machine, const Function& function, std::vector<Bloc
                                      .isolation = ""}));
 }
 
-void judge_both(const Machine& machine, const Function& function, Code not_on_vfio, FunctionFinding& finding) {
-  if (function.is_bridge()) {
-    finding.blockers.push_back(blocked(Code::is_bridge, {.where = function.address.to_string(),
-                                                         .observed = fmt::format("a bridge ({})", to_string(function.port_type)),
-                                                         .needed = "an endpoint: vfio-pci takes no bridges",
-                                                         .remedy = "",
-                                                         .isolation = ""}));
-    return;
+// Says whether there is more to judge.
+bool judge_both(const Machine& machine, const Function& function, Code not_on_vfio, FunctionFinding& finding) {
+  if (function.is_bridge() || function.is_host_bridge()) {
+    finding.blockers.push_back(
+        blocked(Code::is_bridge, {.where = function.address.to_string(),
+                                  .observed = function.is_bridge() ? fmt::format("a bridge ({})", to_string(function.port_type))
+                                                                   : "a host bridge (class 0600): the root complex itself",
+                                  .needed = "an endpoint: bridges neither send nor receive for others",
+                                  .remedy = "",
+                                  .isolation = ""}));
+    return false;
   }
   judge_config(function, finding.blockers);
+  judge_place(machine, function, finding.blockers);
   judge_driver(machine, function, not_on_vfio, finding.blockers);
   judge_power(function, finding);
   judge_reserved_regions(function, finding.blockers);
@@ -154,14 +196,31 @@ void judge_both(const Machine& machine, const Function& function, Code not_on_vf
                                                               .remedy = "",
                                                               .isolation = ""}));
   }
+  if (function.is_without_iommu) {
+    finding.blockers.push_back(
+        blocked(Code::no_iommu, {.where = function.address.to_string(),
+                                 .observed = "its group is one of VFIO's no-IOMMU mode: nothing limits the device",
+                                 .needed = "an IOMMU that covers it",
+                                 .remedy = "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+                                 .isolation = ""}));
+  }
+  return true;
 }
 
 }  // namespace
 
+bool is_asleep(const Function& function) { return function.is_runtime_suspended || is_low_power(function.power_state); }
+
+std::string set_command(const HostFacts& host, const Function& function, std::uint16_t bits) {
+  const auto address = function.address.to_string();
+  // Locked down, the kernel writes config space for nobody, but it still enables devices (drivers/pci/pci-sysfs.c).
+  if (host.lockdown == Tristate::yes) return fmt::format("echo 1 > /sys/bus/pci/devices/{}/enable", address);
+  return fmt::format("setpci -s {0} COMMAND={1:04x}:{1:04x}", address, bits);
+}
+
 void judge_initiator(const Machine& machine, const Function& initiator, FunctionFinding finding) {
-  judge_both(machine, initiator, Code::initiator_not_on_vfio_pci, finding);
-  if (initiator.is_bridge()) return;
-  judge_bus_master(initiator, finding.blockers);
+  if (!judge_both(machine, initiator, Code::initiator_not_on_vfio_pci, finding)) return;
+  judge_bus_master(machine.host(), initiator, finding.blockers);
   judge_ats(initiator, finding.blockers);
   if (initiator.virtual_functions.empty()) return;
   const auto address = initiator.address.to_string();
@@ -175,8 +234,7 @@ void judge_initiator(const Machine& machine, const Function& initiator, Function
 }
 
 void judge_target(const Machine& machine, const Function& target, FunctionFinding finding) {
-  judge_both(machine, target, Code::target_not_on_vfio_pci, finding);
-  if (!target.is_bridge()) judge_decode(target, finding.blockers);
+  if (judge_both(machine, target, Code::target_not_on_vfio_pci, finding)) judge_decode(machine.host(), target, finding.blockers);
 }
 
 }  // namespace p2pd

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "verdict/judge.h"
 
+#include <fmt/format.h>
+
+#include <optional>
 #include <utility>
 
 #include "platform/kernel_release.h"
 #include "topology/topology.h"
 #include "verdict/codes.h"
 #include "verdict/conditions.h"
+#include "verdict/described.h"
 #include "verdict/findings.h"
+#include "verdict/notes.h"
+#include "verdict/path_conditions.h"
 #include "verdict/route.h"
 
 namespace p2pd {
@@ -23,44 +29,84 @@ void require_found(const Function* function, const Address& address, std::vector
                                                         .isolation = ""}));
 }
 
-Place place_of(const Machine& machine, const PlatformTables& tables, unsigned kernel, const Function& function) {
-  return {.function = &function,
-          .way = way_up(machine, function),
-          .host_bridge = host_bridge_above(machine, tables, kernel, function)};
+// One IOMMU group is one address space and one client: p2pd has the target open, so nobody can be lent the initiator.
+void judge_common_group(const Function& initiator, const Function& target, Findings& findings) {
+  if (&initiator == &target || !initiator.iommu_group || initiator.iommu_group != target.iommu_group) return;
+  findings.block(Code::same_iommu_group, [&]() -> Finding {
+    return {.where = fmt::format("{}, {}", initiator.address.to_string(), target.address.to_string()),
+            .observed = fmt::format("both are in IOMMU group {}", *initiator.iommu_group),
+            .needed = "groups of their own: a group has one address space",
+            .remedy = "",
+            .isolation = ""};
+  });
 }
 
-// Bridges between the two whose kind could not be read: what they do with a request is a guess.
-void judge_path(const Path& path, Findings& findings) {
-  const auto judge_bridge = [&](const Function& bridge) {
-    if (!bridge.is_bridge() || bridge.port_type != PortType::unknown) return;
-    findings.doubt(Code::config_unreadable, [&]() -> Finding {
-      return {.where = bridge.address.to_string(),
-              .observed = "a bridge whose capabilities could not be read",
-              .needed = "config space beyond byte 64, read by root",
-              .remedy = "sudo lspci -xxxx",
-              .isolation = ""};
-    });
-  };
-  // From the second on: the first of each arm is initiator or target, judged as what they are.
-  for (std::size_t i = 1; i < path.initiator_arm.size(); ++i) judge_bridge(*path.initiator_arm[i]);
-  if (path.common != nullptr) judge_bridge(*path.common);
-  for (std::size_t i = 1; i < path.target_arm.size(); ++i) judge_bridge(*path.target_arm[i]);
+// An operator took it upon themselves: so whoever reads the verdict must know.
+void note_unsafe(const About* about, std::vector<std::string>& notes) {
+  if (about != nullptr) notes.push_back(fmt::format("unsafe-platform-entry: {} ({})", about->what, about->place));
+}
+
+// Who reads that the initiator does not reach so far wants to know who says so.
+void name_entry(const InitiatorEntry& entry, std::vector<Blocker>& blockers) {
+  for (auto& blocker : blockers)
+    if (blocker.code == facts_of(Code::beyond_dma_mask).name)
+      blocker.observed += fmt::format(" ({}: {}, {})", entry.about.what, entry.about.source, entry.about.place);
+}
+
+// Where the rules leave it open the description decides, else they do.
+Routing find_described_route(const RouteQuestion& question, const Description& description, Findings& findings) {
+  Findings by_rules;
+  const auto routing = find_route(question, by_rules);
+  const bool is_between_domains = question.initiator.address.domain != question.target.address.domain;
+  if (is_left_open({.route = routing.route, .weight = by_rules.weight(), .is_between_domains = is_between_domains}))
+    return {.route = judge_description(description, question.access, findings),
+            .directions = {.writes = description.reach.writes, .reads = description.reach.reads, .translated = Answer::unknown}};
+  judge_contradiction(description, question.access, findings);
+  return find_route(question, findings);
 }
 
 struct Between {
-  Route route = Route::none;
+  PathQuestion path;
+  std::optional<Description> description;
+  const About* is_unsafe = nullptr;  // an operator's entry without which the root complex would not count
   KernelRule::MapType map_type = KernelRule::MapType::unknown;
-  unsigned distance = 0;
+};
+
+struct Ends {
+  const Place& initiator;
+  const Place& target;
+  const TargetName& name;
 };
 
 // All that neither end has alone.
-Between judge_between(const HostFacts& host, const PlatformTables& tables, const Place& initiator, const Place& target,
+Between judge_between(const Machine& machine, const PlatformTables& tables, const Ends& ends, const JudgeOptions& options,
                       Findings& findings) {
+  const auto& [initiator, target, name] = ends;
   const auto path = path_between(initiator.way, target.way);
-  const auto kernel = apply_kernel_rule(host, tables, initiator, target, path);
-  const auto route = find_route(host, *initiator.function, *target.function, path, kernel, findings);
-  judge_path(path, findings);
-  return {.route = route, .map_type = kernel.map_type, .distance = path.distance};
+  const auto kernel = apply_kernel_rule(machine.host(), tables, initiator, target, path);
+  const auto root_complex = root_complex_between(machine.host(), tables, initiator.known_as, target.known_as);
+  const RouteQuestion asked{.machine = machine,
+                            .initiator = *initiator.function,
+                            .target = *target.function,
+                            .path = path,
+                            .root_complex = root_complex,
+                            .forwards = {.writes = root_complex.writes, .reads = root_complex.reads},
+                            .access = options.access};
+  auto description = describe(tables.peers, *initiator.function, *target.function);
+  const auto routing = description ? find_described_route(asked, *description, findings) : find_route(asked, findings);
+  const PathQuestion question{.machine = machine,
+                              .initiator = initiator,
+                              .target = target,
+                              .path = path,
+                              .route = routing.route,
+                              .directions = routing.directions};
+  judge_path(question, findings);
+  judge_cookie(question, name, options.address_bits, findings);
+  judge_common_group(*initiator.function, *target.function, findings);
+  return {.path = question,
+          .description = std::move(description),
+          .is_unsafe = routing.route == Route::root_complex ? root_complex.is_unsafe : nullptr,
+          .map_type = kernel};
 }
 
 Weight weight_of(const std::vector<Blocker>& blockers) {
@@ -72,7 +118,7 @@ Weight weight_of(const std::vector<Blocker>& blockers) {
 }  // namespace
 
 Verdict judge(const Machine& machine, const PlatformTables& tables, const Address& initiator, const TargetName& target,
-              const JudgeOptions& options) {
+              const JudgeOptions& asked) {
   Verdict verdict;
   verdict.initiator = initiator;
   verdict.target = target;
@@ -89,19 +135,28 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
 
   Findings findings(verdict.blockers);
   const auto kernel = choose_table(machine.host(), tables);
-  const auto between = judge_between(machine.host(), tables, place_of(machine, tables, kernel, *from),
-                                     place_of(machine, tables, kernel, *to), findings);
-  verdict.route = between.route;
-  // A way that is known is one for reads and writes alike.
-  if (between.route != Route::none)
-    verdict.directions = {.writes = Answer::yes, .reads = Answer::yes, .translated = Answer::unknown};
+  auto options = asked;
+  const auto* entry = asked.address_bits == 0 ? find_initiator(tables, kernel, *from) : nullptr;
+  if (options.address_bits == 0) options.address_bits = address_bits_of(tables, kernel, *from);
+  const auto initiator_place = place_of(machine, tables, kernel, *from);
+  const auto target_place = place_of(machine, tables, kernel, *to);
+  const auto between = judge_between(machine, tables, {initiator_place, target_place, target}, options, findings);
+  verdict.route = between.path.route;
+  verdict.directions = between.path.directions;
+  if (verdict.route == Route::described) verdict.evidence = Evidence::described;
   verdict.kernel.map_type = between.map_type;
-  verdict.kernel.distance = between.distance;
+  verdict.kernel.distance = between.path.path.distance;
   verdict.kernel.table = kernel_name(kernel);
   verdict.notes = notes_about_table(machine.host(), tables);
+  note_path(between.path, verdict.kernel, verdict.notes);
+  note_unsafe(between.is_unsafe, verdict.notes);
+  if (between.description) note_description(*between.description, verdict.notes);
+  if (entry != nullptr) {
+    name_entry(*entry, verdict.blockers);
+    note_unsafe(entry->about.is_unsafe ? &entry->about : nullptr, verdict.notes);
+  }
 
   judge_range(*to, target, verdict.blockers);
-  if (verdict.route == Route::switched) judge_reach(*from, *to, target, options.address_bits, findings);
   judge_host(machine.host(), verdict.blockers);
   judge_initiator(machine, *from, {verdict.blockers, verdict.notes});
   judge_group(machine, *from, verdict.blockers);
@@ -131,13 +186,15 @@ PairEnd Outliner::initiator(const Address& address) const {
   if (function == nullptr) return end;
   std::vector<std::string> notes;
   end.place = place_of(machine_, tables_, kernel_, *function);
+  end.address_bits = address_bits_of(tables_, kernel_, *function);
   judge_initiator(machine_, *function, {end.blockers, notes});
   judge_group(machine_, *function, end.group_blockers);
   return end;
 }
 
 PairEnd Outliner::target(const TargetName& name) const {
-  PairEnd end{.target = name};
+  PairEnd end;
+  end.target = name;
   const auto* function = machine_.find(name.device);
   if (function == nullptr) return end;
   std::vector<std::string> notes;
@@ -148,14 +205,16 @@ PairEnd Outliner::target(const TargetName& name) const {
   return end;
 }
 
-Outline Outliner::between(const PairEnd& initiator, const PairEnd& target, const JudgeOptions& options) const {
+Outline Outliner::between(const PairEnd& initiator, const PairEnd& target, const JudgeOptions& asked) const {
   if (initiator.place.function == nullptr || target.place.function == nullptr)
     return {.possible = Answer::no, .answer = Answer::no};
   const auto& from = *initiator.place.function;
   const auto& to = *target.place.function;
+  auto options = asked;
+  if (options.address_bits == 0) options.address_bits = initiator.address_bits;
   Findings findings;
-  const auto route = judge_between(machine_.host(), tables_, initiator.place, target.place, findings).route;
-  if (route == Route::switched) judge_reach(from, to, target.target, options.address_bits, findings);
+  const auto route =
+      judge_between(machine_, tables_, {initiator.place, target.place, target.target}, options, findings).path.route;
   auto weight = findings.weight();
   weight.add(host_weight_);
   weight.add(initiator.weight);

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "model/access.h"
 #include "model/machine.h"
 #include "model/target_name.h"
 #include "platform/tables.h"
@@ -15,7 +16,8 @@
 namespace p2pd {
 
 struct JudgeOptions {
-  unsigned address_bits = 64;  // how far the initiator's DMA engine reaches; 1..64
+  unsigned address_bits = 0;           // how far the initiator's DMA engine reaches, 1..64; 0 = as platform.d knows, else 64
+  Access access = Access::read_write;  // what the initiator is to do: a root complex may forward writes and no reads
 };
 
 // Initiator and target must be in the machine; a function that is not yields a verdict with blocker `function-not-found`.
@@ -38,7 +40,8 @@ struct Outline {
 // One end of many pairs: what stands against it, whatever is at the other end.
 struct PairEnd {
   Place place;
-  TargetName target;  // of a target
+  TargetName target;           // of a target
+  unsigned address_bits = 64;  // of an initiator, as far as platform.d knows
   std::vector<Blocker> blockers;
   std::vector<Blocker> group_blockers;  // count once when both ends are in one IOMMU group
   Weight weight;

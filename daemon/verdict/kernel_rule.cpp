@@ -6,20 +6,18 @@
 #include <algorithm>
 
 #include "platform/kernel_release.h"
+#include "topology/acs.h"
 
 namespace p2pd {
 
 namespace {
 
-// ACS is a thing of PCI Express; a conventional function has none, whatever could be read of it.
-bool is_conventional(const Function& function) {
-  return function.port_type == PortType::conventional || function.port_type == PortType::pcie_to_pci_bridge;
-}
+constexpr unsigned oldest_kernel = 6001;  // that the tables were made from
 
-bool redirects(const Function& function) { return !is_conventional(function) && function.acs_by_standard().redirects(); }
+bool redirects(const Function& function) { return !has_no_acs(function) && function.acs_by_standard().redirects(); }
 
 bool is_acs_unread(const Function& function) {
-  return !is_conventional(function) && function.acs_by_standard().state == Acs::State::unknown;
+  return !has_no_acs(function) && function.acs_by_standard().state == Acs::State::unknown;
 }
 
 // In the kernel's order: the target's side with the common one, tested before it is compared, then the initiator's.
@@ -28,14 +26,6 @@ void visit_in_order(const Path& path, const Visit& visit) {
   for (const auto* function : path.target_arm) visit(*function);
   if (path.common != nullptr) visit(*path.common);
   for (const auto* function : path.initiator_arm) visit(*function);
-}
-
-std::vector<const Function*> those_of(const Path& path, bool (*test)(const Function&)) {
-  std::vector<const Function*> found;
-  visit_in_order(path, [&](const Function& function) {
-    if (test(function)) found.push_back(&function);
-  });
-  return found;
 }
 
 KernelRule::MapType through_root(Forwarding forwarding) {
@@ -50,6 +40,18 @@ KernelRule::MapType through_root(Forwarding forwarding) {
 
 }  // namespace
 
+Place place_of(const Machine& machine, const PlatformTables& tables, unsigned kernel, const Function& function) {
+  const auto* physical = function.physical_function ? machine.find(*function.physical_function) : nullptr;
+  auto way = way_up(machine, function);
+  const auto& topmost = *way.back();
+  return {.function = &function,
+          .way = std::move(way),
+          .host_bridge = host_bridge_above(machine, tables, kernel, topmost),
+          .known_as = host_bridge_above(machine, tables, tables.newest_kernel, topmost),
+          .max_payload =
+              function.physical_function ? (physical != nullptr ? physical->max_payload : std::nullopt) : function.max_payload};
+}
+
 unsigned choose_table(const HostFacts& host, const PlatformTables& tables) {
   return std::min(parse_kernel_release(host.kernel_release).value_or(tables.newest_kernel), tables.newest_kernel);
 }
@@ -58,29 +60,34 @@ std::vector<std::string> notes_about_table(const HostFacts& host, const Platform
   const auto newest = kernel_name(tables.newest_kernel);
   const auto running = parse_kernel_release(host.kernel_release);
   if (!running) return {fmt::format("kernel-release-unknown: judged by the table of kernel {}", newest)};
+  if (*running < oldest_kernel)
+    return {fmt::format("rule-older-kernel: kernel {} is older than our oldest table ({})", kernel_name(*running),
+                        kernel_name(oldest_kernel))};
   if (*running <= tables.newest_kernel) return {};
   return {fmt::format("rule-newer-kernel: kernel {} is newer than our newest table ({})", kernel_name(*running), newest)};
 }
 
-std::vector<const Function*> redirecting(const Path& path) { return those_of(path, redirects); }
-std::vector<const Function*> unread(const Path& path) { return those_of(path, is_acs_unread); }
+std::vector<const Function*> redirecting(const Path& path) {
+  std::vector<const Function*> found;
+  visit_in_order(path, [&](const Function& function) {
+    if (redirects(function)) found.push_back(&function);
+  });
+  return found;
+}
 
-KernelFinding apply_kernel_rule(const HostFacts& host, const PlatformTables& tables, const Place& initiator, const Place& target,
-                                const Path& path) {
-  KernelFinding finding;
+KernelRule::MapType apply_kernel_rule(const HostFacts& host, const PlatformTables& tables, const Place& initiator,
+                                      const Place& target, const Path& path) {
   if (path.common != nullptr) {
+    // Without a common bridge the kernel does not ask.
+    bool is_redirected = false;
+    bool is_unread = false;
     visit_in_order(path, [&](const Function& function) {
-      finding.is_redirected |= redirects(function);
-      finding.is_unread |= is_acs_unread(function);
+      is_redirected |= redirects(function);
+      is_unread |= is_acs_unread(function);
     });
-    if (!finding.is_redirected) {
-      finding.map_type = finding.is_unread ? KernelRule::MapType::unknown : KernelRule::MapType::bus_address;
-      return finding;
-    }
+    if (!is_redirected) return is_unread ? KernelRule::MapType::unknown : KernelRule::MapType::bus_address;
   }
-  finding.root_complex = root_complex_between(host, tables, initiator.host_bridge, target.host_bridge);
-  finding.map_type = through_root(finding.root_complex.forwarding);
-  return finding;
+  return through_root(root_complex_between(host, tables, initiator.host_bridge, target.host_bridge).forwarding);
 }
 
 }  // namespace p2pd

@@ -4,6 +4,8 @@
 // function of the path counts, endpoints and the common bridge too, whether or not the request turns there.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,23 +26,17 @@ namespace p2pd {
 struct Place {
   const Function* function = nullptr;
   Way way;
-  HostBridge host_bridge;
+  HostBridge host_bridge;                    // as the running kernel knows it
+  HostBridge known_as;                       // as the newest table does: what hardware does is not a matter of the kernel's age
+  std::optional<std::uint16_t> max_payload;  // of a VF its PF's (PCIe 6.0 §9.3.5.4)
 };
 
-struct KernelFinding {
-  KernelRule::MapType map_type = KernelRule::MapType::unknown;
-  // Functions of the path have an ACS redirect; the ACS of some could not be read. Only when the path has a common bridge,
-  // else the kernel does not ask.
-  bool is_redirected = false;
-  bool is_unread = false;
-  RootComplex root_complex;  // asked for when the path does not stay below a common bridge
-};
+[[nodiscard]] Place place_of(const Machine& machine, const PlatformTables& tables, unsigned kernel, const Function& function);
 
-[[nodiscard]] KernelFinding apply_kernel_rule(const HostFacts& host, const PlatformTables& tables, const Place& initiator,
-                                              const Place& target, const Path& path);
+[[nodiscard]] KernelRule::MapType apply_kernel_rule(const HostFacts& host, const PlatformTables& tables, const Place& initiator,
+                                                    const Place& target, const Path& path);
 
-// Which ones those are, in the order in which the kernel tests them.
+// Functions of the path with an ACS redirect, in the order in which the kernel tests them.
 [[nodiscard]] std::vector<const Function*> redirecting(const Path& path);
-[[nodiscard]] std::vector<const Function*> unread(const Path& path);
 
 }  // namespace p2pd

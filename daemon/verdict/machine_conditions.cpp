@@ -25,6 +25,19 @@ bool leaves_viable(const Function& function) {
   return function.driver.empty() || function.driver == "vfio-pci" || function.driver == "pci-stub" || function.is_bridge();
 }
 
+// A lent device could raise any interrupt of the host.
+void judge_interrupts(const HostFacts& host, std::vector<Blocker>& blockers) {
+  if (host.unsafe_interrupts == Tristate::no) return;
+  const bool is_read = host.unsafe_interrupts == Tristate::yes;
+  Finding finding{.where = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+                  .observed = is_read ? "Y" : "it could not be read",
+                  .needed = "N: else a lent device can raise any interrupt of the host",
+                  .remedy = "echo N > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+                  .isolation = ""};
+  blockers.push_back(is_read ? blocked(Code::unsafe_interrupts, std::move(finding))
+                             : undecided(Code::unsafe_interrupts, std::move(finding)));
+}
+
 }  // namespace
 
 void judge_host(const HostFacts& host, std::vector<Blocker>& blockers) {
@@ -41,6 +54,7 @@ void judge_host(const HostFacts& host, std::vector<Blocker>& blockers) {
                                                        .remedy = "",
                                                        .isolation = ""}));
   }
+  judge_interrupts(host, blockers);
   if (host.vfio == Tristate::yes) return;
   Finding finding{.where = "/dev/vfio/vfio",
                   .observed = host.vfio == Tristate::no ? "not there" : "it could not be read whether it is there",

@@ -56,7 +56,15 @@ std::optional<Span> largest_gap(Bytes size, const std::vector<Span>& taken) {
 
 void judge_msix(const Function& target, const Bar& bar, const TargetName& name, const Span& range,
                 std::vector<Blocker>& blockers) {
-  if (!target.msix) return;
+  if (!target.msix) {
+    if (!target.has_unread_capabilities) return;
+    blockers.push_back(undecided(Code::holds_msix, {.where = name.to_string(),
+                                                    .observed = "where its MSI-X table is could not be read",
+                                                    .needed = "a range without it: who writes there sends interrupts at will",
+                                                    .remedy = "sudo lspci -xxxx",
+                                                    .isolation = ""}));
+    return;
+  }
   const auto pages = msix_pages(*target.msix, name.bar);
   const auto hit = std::find_if(pages.begin(), pages.end(), [&](const Span& span) { return span.overlaps(range); });
   if (hit == pages.end()) return;

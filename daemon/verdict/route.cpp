@@ -1,109 +1,107 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//
-// The route follows the kernel's rule but for three things: different domains are a no where the kernel does not look
-// at them, a virtual machine is unknown where the kernel does not ask, and a root complex that is in no list is unknown.
-// The list names what somebody tried: not being in it means "not known to work", which is neither yes nor no. That a
-// redirect brought the request there changes nothing about it.
 #include "verdict/route.h"
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
-#include "verdict/codes.h"
+#include "topology/acs.h"
+#include "verdict/route_findings.h"
 
 namespace p2pd {
 
 namespace {
 
-std::string names_of(const std::vector<const Function*>& functions, std::string_view separator) {
-  std::vector<std::string> names;
-  names.reserve(functions.size());
-  for (const auto* function : functions) names.push_back(function->address.to_string());
-  return fmt::format("{}", fmt::join(names, separator));
+Tristate both(Tristate a, Tristate b) {
+  if (a == Tristate::no || b == Tristate::no) return Tristate::no;
+  return a == Tristate::unknown || b == Tristate::unknown ? Tristate::unknown : Tristate::yes;
 }
 
-std::string redirect_bits(const Acs& acs) {
-  std::vector<std::string_view> bits;
-  if ((acs.control & Acs::request_redirect) != 0) bits.emplace_back("RR");
-  if ((acs.control & Acs::completion_redirect) != 0) bits.emplace_back("CR");
-  if ((acs.control & Acs::egress_control) != 0) bits.emplace_back("EC");
-  return fmt::format("{}", fmt::join(bits, " "));
+// A port to which one device is linked: paths that part below it part inside that device.
+bool has_a_link_below(const Function& bridge) {
+  return bridge.port_type == PortType::root_port || bridge.port_type == PortType::switch_downstream ||
+         bridge.port_type == PortType::pci_to_pcie_bridge;
 }
 
-// Every function of the path with its control word: one that is left out is one that its operator forgets.
-std::string controls_of(const std::vector<const Function*>& functions) {
-  std::vector<std::string> controls;
-  controls.reserve(functions.size());
-  for (const auto* function : functions)
-    controls.push_back(fmt::format("{} ACS control {:#06x} ({})", function->address.to_string(), function->acs.control,
-                                   redirect_bits(function->acs)));
-  return fmt::format("{}", fmt::join(controls, ", "));
-}
-
-// The remedy names every function that redirects, in the kernel's syntax (';' between them).
-void tell_redirected(const KernelFinding& kernel, const Path& path, Findings& findings) {
-  const auto tell = [&]() -> Finding {
-    const auto ports = redirecting(path);
-    return {.where = names_of(ports, ", "),
-            .observed = fmt::format("{}; root complex: {}", controls_of(ports), kernel.root_complex.reason()),
-            .needed = "no ACS redirect (RR, CR, EC) on the path, or a root complex known to forward peer requests",
-            .remedy = "pci=disable_acs_redir=" + names_of(ports, ";"),
-            .isolation = "functions below these ports reach each other without passing the IOMMU"};
-  };
-  // Certain only where it is known that it does not forward.
-  if (kernel.root_complex.forwarding == Forwarding::same_bridge_only)
-    findings.block(Code::acs_redirect_no_root_complex, tell);
-  else
-    findings.doubt(Code::acs_redirect_no_root_complex, tell);
-}
-
-void tell_not_forwarded(const RootComplex& root_complex, Findings& findings) {
-  const auto tell = [&]() -> Finding {
-    return {.where = root_complex.where(),
-            .observed = root_complex.reason(),
-            .needed = "a root complex known to forward peer requests, or both functions below one switch",
-            .remedy = "",
-            .isolation = ""};
-  };
-  if (root_complex.forwarding == Forwarding::same_bridge_only)
-    findings.block(Code::different_host_bridge, tell);
-  else
-    findings.doubt(Code::root_complex_unknown, tell);
-}
-
-void tell_acs_not_read(const Path& path, Findings& findings) {
-  findings.doubt(Code::acs_unknown, [&]() -> Finding {
-    return {.where = names_of(unread(path), ", "),
-            .observed = "the ACS control could not be read",
-            .needed = "extended config space, read by root",
-            .remedy = "sudo lspci -xxxx",
-            .isolation = ""};
+bool is_translation_blocked_on(std::span<const Function* const> arm) {
+  return std::any_of(arm.begin(), arm.end(), [](const Function* node) {
+    return node->is_bridge() && !has_no_acs(*node) && node->acs.state == Acs::State::present &&
+           (node->acs.control & Acs::translation_blocking) != 0;
   });
 }
 
-void tell_same_function(const Function& function, Findings& findings) {
-  findings.block(Code::same_function, [&]() -> Finding {
-    return {.where = function.address.to_string(),
-            .observed = "initiator and target are one function",
-            .needed = "two functions: a function with an enabled target is never lent",
-            .remedy = "",
-            .isolation = ""};
-  });
+Turns judge_turns(const Path& path) {
+  Turns turns;
+  if (path.common == nullptr) {
+    turns.translated = is_translation_blocked_on(path.initiator_arm) ? Turn::blocked : Turn::up;
+    return turns;
+  }
+  turns.request = turns.translated = turns.completion = Turn::direct;
+  // One above the other (a bridge, which is a finding of its own), or on a bus that all see.
+  if (path.initiator_arm.empty() || path.target_arm.empty() || has_no_acs(*path.common)) return turns;
+  const auto& from = *path.initiator_arm.back();
+  const auto& to = *path.target_arm.back();
+  turns.request = turn_of_request(from, to);
+  turns.translated = is_translation_blocked_on(path.initiator_arm) ? Turn::blocked : turn_of_translated(from, to);
+  turns.completion = turn_of_completion(to);
+  turns.is_within_device = has_a_link_below(*path.common);
+  if (!turns.is_within_device) return turns;
+  // A device need not route between its functions, and without ACS it does not say whether it does.
+  turns.is_internal_route_unknown = from.acs.state == Acs::State::absent || to.acs.state == Acs::State::absent;
+  if (!turns.is_internal_route_unknown) return turns;
+  if (turns.request == Turn::direct) turns.request = Turn::up;
+  if (turns.completion == Turn::direct) turns.completion = Turn::up;
+  if (turns.translated == Turn::direct) turns.translated = Turn::up;
+  return turns;
 }
 
-void tell_different_domain(const Address& initiator, const Address& target, Findings& findings) {
-  findings.block(Code::different_domain, [&]() -> Finding {
-    return {.where = fmt::format("{}, {}", initiator.to_string(), target.to_string()),
-            .observed = fmt::format("domains {:04x} and {:04x}", initiator.domain, target.domain),
-            .needed = "one domain: a completion carries no domain, nothing is known that brings it back",
-            .remedy = "",
-            .isolation = ""};
-  });
+Tristate forward_up(const Path& path) {
+  auto all = Tristate::yes;
+  for (const auto* shared : path.shared) all = both(all, forwards_up(*shared));
+  return all;
+}
+
+// Of one kind of request: it gets there directly, or by what `up` says.
+Tristate outcome(Turn turn, Tristate up) {
+  switch (turn) {
+    case Turn::direct: return Tristate::yes;
+    case Turn::up: return up;
+    case Turn::blocked: return Tristate::no;
+    case Turn::unknown: break;
+  }
+  return Tristate::unknown;
+}
+
+Directions judge_directions(const Turns& turns, const Forwards& up) {
+  const auto back = outcome(turns.completion, up.reads);
+  Directions directions{.writes = outcome(turns.request, up.writes),
+                        .reads = both(outcome(turns.request, up.reads), back),
+                        .translated = both(outcome(turns.translated, both(up.writes, up.reads)), back)};
+  // Whether the device routes between its functions is not known: that the other way is closed does not make it a no.
+  if (turns.is_internal_route_unknown && turns.request == Turn::up) {
+    for (auto* direction : {&directions.writes, &directions.reads})
+      if (*direction == Tristate::no) *direction = Tristate::unknown;
+  }
+  return directions;
+}
+
+// A VMD translates requester IDs of what is below it; whether requests get out of there, and in, nobody says.
+Directions directions_between_domains(const Function& initiator, const Function& target) {
+  if (speaks_in_domain_of(initiator, target)) return {};
+  return {Answer::no, Answer::no, Answer::no};
 }
 
 }  // namespace
+
+// What the two share above where their paths part must let pass, upstream, what is for its own secondary side.
+Tristate forwards_up(const Function& shared) {
+  const bool is_root_port = shared.port_type == PortType::root_port;
+  if (!is_root_port && shared.port_type != PortType::switch_downstream) return Tristate::yes;
+  const auto& acs = shared.acs;
+  if (acs.state == Acs::State::unknown) return Tristate::unknown;
+  if (acs.state == Acs::State::present && (acs.control & Acs::upstream_forwarding) != 0) return Tristate::yes;
+  if (!is_root_port) return Tristate::no;
+  // Above a root port is the root complex: one that could be told to forward, and was not, may not do so.
+  return acs.state == Acs::State::present && (acs.capability & Acs::upstream_forwarding) != 0 ? Tristate::unknown : Tristate::yes;
+}
 
 bool judge_virtualization(const HostFacts& host, Findings& findings) {
   if (host.virtualization == "none") return true;
@@ -119,51 +117,43 @@ bool judge_virtualization(const HostFacts& host, Findings& findings) {
   return false;
 }
 
-Route find_route(const HostFacts& host, const Function& initiator, const Function& target, const Path& path,
-                 const KernelFinding& kernel, Findings& findings) {
+Routing find_route(const RouteQuestion& question, Findings& findings) {
+  const auto& [machine, initiator, target, path, root_complex, forwards, access] = question;
   if (initiator.address == target.address) {
     tell_same_function(initiator, findings);
-    return Route::local;
+    return {.route = Route::local, .directions = {}};
   }
-  const bool is_one_domain = initiator.address.domain == target.address.domain;
-  if (!is_one_domain) tell_different_domain(initiator.address, target.address, findings);
-  const bool is_physical = judge_virtualization(host, findings);
-  if (!is_one_domain || !is_physical) return Route::none;
+  const bool is_one_domain = initiator.address.domain == target.address.domain || root_complex.joins_domains;
+  if (!is_one_domain) tell_different_domain(initiator, target, findings);
+  const bool is_physical = judge_virtualization(machine.host(), findings);
+  if (!is_one_domain) return {.route = Route::none, .directions = directions_between_domains(initiator, target)};
+  if (!is_physical) return {};
 
-  switch (kernel.map_type) {
-    case KernelRule::MapType::bus_address: return Route::switched;
-    case KernelRule::MapType::through_host_bridge: return Route::root_complex;
-    case KernelRule::MapType::not_supported:
-    case KernelRule::MapType::unknown: break;
+  const auto turns = judge_turns(path);
+  const auto shared = path.common == nullptr ? Tristate::yes : forward_up(path);
+  const Forwards up{.writes = both(forwards.writes, shared), .reads = both(forwards.reads, shared)};
+  const auto directions = judge_directions(turns, up);
+  const bool reads = allows(access, Access::read);
+  const bool writes = allows(access, Access::write);
+
+  if (turns.request == Turn::direct && (turns.completion == Turn::direct || !reads))
+    return {.route = Route::switched, .directions = directions};
+  if (turns.request == Turn::blocked) {
+    tell_egress_blocked(question, findings);
+    return {.route = Route::none, .directions = directions};
   }
-  if (kernel.is_redirected)
-    tell_redirected(kernel, path, findings);
-  else if (kernel.is_unread)
-    tell_acs_not_read(path, findings);
-  else
-    tell_not_forwarded(kernel.root_complex, findings);
-  return Route::none;
-}
-
-void judge_reach(const Function& initiator, const Function& target, const TargetName& name, unsigned address_bits,
-                 Findings& findings) {
-  if (address_bits >= 64) return;
-  const auto* bar = target.find_bar(name.bar);
-  if (bar == nullptr || !bar->bus_address) return;
-  const auto rest = bar->size.value - std::min(bar->size.value, name.offset.value);
-  const auto length = std::max<std::uint64_t>(name.length.value != 0 ? name.length.value : rest, 1);
-  const auto first = bar->bus_address->value + name.offset.value;
-  const auto range = make_range(BusAddress{first}, Bytes{length});
-  const auto reach = (std::uint64_t{1} << address_bits) - 1;
-  if (range && range->last() <= reach) return;
-  findings.block(Code::beyond_dma_mask, [&]() -> Finding {
-    return {
-        .where = initiator.address.to_string(),
-        .observed = fmt::format("{} is at bus address {:#x}, the initiator reaches up to {:#x}", name.to_string(), first, reach),
-        .needed = "a bus address that the initiator reaches: on a switch route it is the cookie",
-        .remedy = "",
-        .isolation = ""};
-  });
+  if (turns.request == Turn::unknown || (reads && turns.completion == Turn::unknown)) {
+    tell_turn_unknown(question, turns, findings);
+    return {.route = Route::none, .directions = directions};
+  }
+  // From here on something goes up.
+  if (shared != Tristate::yes) tell_not_forwarded_up(machine.host(), path, shared, findings);
+  if (forwards.writes != Tristate::yes && (writes || forwards.reads != Tristate::yes))
+    tell_no_way_through_root(question, turns, findings);
+  else if (reads && forwards.reads != Tristate::yes)
+    tell_reads_not_forwarded(question, findings);
+  const bool is_open = (!writes || directions.writes == Tristate::yes) && (!reads || directions.reads == Tristate::yes);
+  return {.route = is_open ? Route::root_complex : Route::none, .directions = directions};
 }
 
 }  // namespace p2pd

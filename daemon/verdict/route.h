@@ -1,24 +1,45 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Which way a request takes, and why it may not get there.
+// The route rule: which way a request really takes, and why it may not get there.
+//
+// ACS is judged where the paths of the two part, and nowhere else: of what comes up to a port further down, all goes on up
+// anyway. The initiator's side decides about requests (RR, EC; for translated ones DT and TB), the target's side about the
+// completions of reads (CR). What is sent up needs a root complex that sends it down again.
 #pragma once
 
+#include "model/access.h"
 #include "model/machine.h"
 #include "model/target_name.h"
+#include "platform/root_complex.h"
 #include "topology/topology.h"
 #include "verdict/findings.h"
-#include "verdict/kernel_rule.h"
 #include "verdict/verdict.h"
 
 namespace p2pd {
 
-// Where there is none, `findings` has why.
-[[nodiscard]] Route find_route(const HostFacts& host, const Function& initiator, const Function& target, const Path& path,
-                               const KernelFinding& kernel, Findings& findings);
+// What the root complex does with what goes up to it from one of the two for the other.
+struct Forwards {
+  Tristate writes = Tristate::unknown;
+  Tristate reads = Tristate::unknown;
+};
 
-// On a switch route the cookie is the bus address itself: the initiator's DMA engine must reach the range's last byte.
-void judge_reach(const Function& initiator, const Function& target, const TargetName& name, unsigned address_bits,
-                 Findings& findings);
+struct RouteQuestion {
+  const Machine& machine;
+  const Function& initiator;
+  const Function& target;
+  const Path& path;
+  const RootComplex& root_complex;
+  Forwards forwards;
+  Access access = Access::read_write;  // what the initiator is to do
+};
+
+struct Routing {
+  Route route = Route::none;
+  Directions directions;
+};
+
+// Where there is no route, `findings` has why.
+[[nodiscard]] Routing find_route(const RouteQuestion& question, Findings& findings);
 
 // The machine may be a virtual one: what its tree looks like says nothing about the way of a request. True: it is physical.
 bool judge_virtualization(const HostFacts& host, Findings& findings);

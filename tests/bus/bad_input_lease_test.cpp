@@ -61,21 +61,7 @@ Pair with_a_message_queued(const void* bytes, std::size_t length) {
 // The lease's own other end inside the lease: it would hold itself for ever.
 Pair with_itself_queued() {
   auto pair = socket_pair(SOCK_SEQPACKET);
-  char byte = 0;
-  iovec part{.iov_base = &byte, .iov_len = 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  auto* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  const int self = pair.ours.get();
-  std::memcpy(CMSG_DATA(header), &self, sizeof self);
-  if (::sendmsg(pair.ours.get(), &message, 0) < 0) throw std::runtime_error("sendmsg");
+  send_fd(pair.ours.get(), pair.ours.get());
   return pair;
 }
 

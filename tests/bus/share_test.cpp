@@ -28,6 +28,23 @@ TEST_F(Share, EndsForWhoAsksLargeQuestionsOverAndOver) {
   EXPECT_EQ(bob.call(a_large_question()).error, "") << "each has its own";
 }
 
+// As many calls at once as the bus lets a connection have.
+TEST_F(Share, OfCallsThatOverlapEndsInRefusalsAndEachIsAnswered) {
+  const Client::Call cheap{
+      .path = "/org/p2pd1", .method = "org.p2pd1.Manager.Check", .arguments = {initiator, target_bar, Options{}}};
+  std::set<std::string> errors;
+  const Deadline deadline;
+  while (!errors.contains("QuotaExceeded")) {
+    (void)deadline.left("a refusal");
+    std::vector<Client::Ticket> tickets(100);
+    for (auto& ticket : tickets) ticket = alice.start(cheap);
+    for (const auto& ticket : tickets) errors.insert(alice.finish(ticket).error);
+    EXPECT_EQ(bob.call(cheap).error, "") << "each has its own";
+  }
+  EXPECT_EQ(errors, (std::set<std::string>{"", "QuotaExceeded"}));
+  EXPECT_EQ(alice.call(cheap).error, "") << "what does not overlap is answered";
+}
+
 TEST_F(Share, IsNotUsedUpByWhatIsCheap) {
   for (int count = 0; count < 3000; ++count) alice.ping();
 }

@@ -58,6 +58,7 @@ class Node {
     function_.memory_decode = true;
     function_.bus_master = true;
     function_.ats_enabled = false;
+    if (type != PortType::conventional) function_.max_payload = 128;
     function_.power_state = PowerState::d0;
     function_.driver = "vfio-pci";
     function_.class_code = 0x088000;
@@ -123,6 +124,7 @@ inline Change acs(std::uint16_t control, std::uint16_t capability = 0x7f) {
 inline void acs_redirect(Function& function) { acs(0x1d)(function); }
 inline void acs_clear(Function& function) { acs(0)(function); }
 inline void acs_unknown(Function& function) { function.acs = {}; }
+inline void acs_absent(Function& function) { function.acs = {Acs::State::absent, 0, 0}; }
 
 // A 32-bit memory BAR. Its address is chosen when the machine is built.
 inline Change bar(std::uint8_t index, std::uint64_t size) {
@@ -213,6 +215,8 @@ class MachineBuilder {
     host_.virtualization = "none";
     host_.iommu = Tristate::yes;
     host_.vfio = Tristate::yes;
+    host_.lockdown = Tristate::no;
+    host_.unsafe_interrupts = Tristate::no;
   }
 
   [[nodiscard]] MachineBuilder on(const HostChange& change) const {

@@ -33,8 +33,8 @@ TEST(Machine, KeepsTheLaterOfTwoReadings) {
 
 TEST(Machine, KnowsWhoStandsAbove) {
   const Machine machine = a_machine().with(a_root_port("0000:00:02.0").with(an_endpoint("0000:03:00.0")));
-  EXPECT_EQ(machine.parent_of(*machine.find(at("0000:03:00.0")))->address, at("0000:00:02.0"));
-  EXPECT_EQ(machine.parent_of(*machine.find(at("0000:00:02.0"))), nullptr);
+  EXPECT_EQ(machine.bridge_above(*machine.find(at("0000:03:00.0")))->address, at("0000:00:02.0"));
+  EXPECT_EQ(machine.bridge_above(*machine.find(at("0000:00:02.0"))), nullptr);
 }
 
 TEST(Machine, KnowsWhoIsFirstOnABus) {

@@ -33,8 +33,7 @@ const std::string functions_text =
     "peers_format = 1\n"
     "[[function]]\naddress = \"0000:01:00.0\"\nid = \"10de:2330\"\nsubsystem = \"1af4:1100\"\n"
     "[[function]]\naddress = \"0000:02:00.0\"\nid = \"15b3:1021\"\nsubsystem = \"1af4:1100\"\n";
-const std::string there =
-    "[[reach]]\nfrom = \"0000:01:00.0\"\nto = \"0000:02:00.0\"\nwrites = \"yes\"\nreads = \"unknown\"\n";
+const std::string there = "[[reach]]\nfrom = \"0000:01:00.0\"\nto = \"0000:02:00.0\"\nwrites = \"yes\"\nreads = \"unknown\"\n";
 const std::string back = "[[reach]]\nfrom = \"0000:02:00.0\"\nto = \"0000:01:00.0\"\nwrites = \"yes\"\nreads = \"no\"\n";
 
 PeersTable table_of(std::vector<Function> functions, Reach reach, std::string source = "peers.toml") {
@@ -68,9 +67,10 @@ TEST(PeersTable, DescribesEachDirectionOfAPair) {
 TEST(PeersTable, IsNotInheritedByAnotherCard) {
   const auto table = table_of({gpu, nic}, both);
   ASSERT_TRUE(describe({table}, gpu, nic));
-  for (const auto change : {+[](Function& card) { card.vendor ^= 1; }, +[](Function& card) { card.device ^= 1; },
-                            +[](Function& card) { card.subsystem_vendor ^= 1; }, +[](Function& card) { card.subsystem_device ^= 1; },
-                            +[](Function& card) { card.address.domain = 1; }}) {
+  for (const auto change :
+       {+[](Function& card) { card.vendor ^= 1; }, +[](Function& card) { card.device ^= 1; },
+        +[](Function& card) { card.subsystem_vendor ^= 1; }, +[](Function& card) { card.subsystem_device ^= 1; },
+        +[](Function& card) { card.address.domain = 1; }}) {
     auto other = nic;
     change(other);
     EXPECT_FALSE(describe({table}, gpu, other));
@@ -200,9 +200,9 @@ RC_GTEST_PROP(PeersTable, ThatIsCutOrChangedDescribesNothingThatTheWholeDoesNot,
   const auto functions = crowd();
   const auto count = *rc::gen::inRange<std::size_t>(2, 5);
   const auto first = *rc::gen::inRange<std::size_t>(0, functions.size() - 5);
-  auto table = table_of({functions.begin() + static_cast<std::ptrdiff_t>(first),
-                         functions.begin() + static_cast<std::ptrdiff_t>(first + count)},
-                        both);
+  auto table = table_of(
+      {functions.begin() + static_cast<std::ptrdiff_t>(first), functions.begin() + static_cast<std::ptrdiff_t>(first + count)},
+      both);
   for (std::size_t i = 0; i < table.reach.size(); ++i)
     if (i % (count + 1) != 0) table.reach[i] = *rc::gen::element(both, neither, not_known, Reach{Tristate::yes, Tristate::no});
   const auto text = write_peers(table);

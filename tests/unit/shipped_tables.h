@@ -12,7 +12,8 @@ namespace p2pd::test {
 
 inline const PlatformTables& shipped_tables() {
   static const PlatformTables tables = [] {
-    auto reading = PlatformFiles({.shipped = P2PD_PLATFORM_FILES, .overrides = "", .operator_peers = "", .hypervisor_peers = ""}).read();
+    auto reading =
+        PlatformFiles({.shipped = P2PD_PLATFORM_FILES, .overrides = "", .operator_peers = "", .hypervisor_peers = ""}).read();
     if (!reading.problems.empty()) throw std::runtime_error(reading.problems.front());
     return std::move(reading.tables);
   }();

@@ -49,8 +49,49 @@ TEST(ReachSet, WithoutRedirectHasTheSwitchWithItsPortsAndWhatIsBelow) {
 
 TEST(ReachSet, IsEmptyWhereThePortRedirects) { EXPECT_THAT(reach(a_switch_with(acs_redirect), "0000:03:00.0"), IsEmpty()); }
 
-TEST(ReachSet, IsEmptyWhereThePortHasEgressControl) {
-  EXPECT_THAT(reach(a_switch_with(acs(Acs::egress_control | Acs::upstream_forwarding)), "0000:03:00.0"), IsEmpty());
+// Port numbers as the link capabilities tell them; the vector belongs to the initiator's port.
+Machine with_egress_vector(std::uint16_t more, std::optional<std::uint32_t> vector) {
+  const auto number = [](std::uint8_t value) { return [=](Function& function) { function.port_number = value; }; };
+  const auto control = static_cast<std::uint16_t>(Acs::egress_control | Acs::upstream_forwarding | more);
+  const auto port = [=](Function& function) {
+    acs(control)(function);
+    if (vector) function.acs.egress = {*vector};
+  };
+  return a_machine().with(
+      a_root_port("0000:00:02.0")
+          .with(
+              acs_redirect,
+              a_switch("0000:01:00.0")
+                  .with(a_port("0000:02:00.0").with(port, number(1), an_initiator()),
+                        a_port("0000:02:01.0").with(acs_redirect, number(2), a_neighbour()),
+                        a_port("0000:02:02.0").with(acs_redirect, number(3), an_endpoint("0000:05:00.0").with(bar(0, 4_KiB))))));
+}
+
+TEST(ReachSet, GoesWhereTheEgressControlVectorLetsItGo) {
+  EXPECT_THAT(reach(with_egress_vector(0, 0b0100), "0000:03:00.0"), ElementsAre("0000:05:00.0"));
+  EXPECT_THAT(reach(with_egress_vector(Acs::request_redirect, 0b0100), "0000:03:00.0"), ElementsAre("0000:05:00.0"));
+  EXPECT_THAT(reach(with_egress_vector(0, 0b1100), "0000:03:00.0"), IsEmpty());
+  EXPECT_TRUE(is_complete(with_egress_vector(0, 0b0100), "0000:03:00.0"));
+}
+
+TEST(ReachSet, HasAllPeersWhereTheEgressControlVectorCouldNotBeRead) {
+  EXPECT_THAT(reach(with_egress_vector(0, std::nullopt), "0000:03:00.0"), ElementsAre("0000:04:00.0", "0000:05:00.0"));
+  EXPECT_FALSE(is_complete(with_egress_vector(0, std::nullopt), "0000:03:00.0"));
+}
+
+// Whose port cannot redirect at all may redirect by its wiring: in, but a guess.
+TEST(ReachSet, IsNotCompleteBeyondAPortThatHasNoRedirect) {
+  const auto machine = a_switch_with(acs(0, Acs::source_validation));
+  EXPECT_THAT(reach(machine, "0000:03:00.0"), Contains("0000:04:00.0"));
+  EXPECT_FALSE(is_complete(machine, "0000:03:00.0"));
+}
+
+TEST(ReachSet, IsSeenAsIfRedirectsWereOff) {
+  const auto machine = a_switch_with(acs_redirect);
+  const auto* port = machine.find(at("0000:02:00.0"));
+  const auto& initiator = *machine.find(at("0000:03:00.0"));
+  EXPECT_THAT(reach_set(machine, initiator).functions, IsEmpty());
+  EXPECT_THAT(reach_set(machine, initiator, {&port, 1}).functions, Contains(at("0000:04:00.0")));
 }
 
 TEST(ReachSet, IsNotKeptInByCompletionRedirectAlone) {

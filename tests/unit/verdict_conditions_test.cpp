@@ -7,51 +7,16 @@
 #include <algorithm>
 #include <set>
 
-#include "builders.h"
 #include "verdict/codes.h"
-#include "verdict/judge.h"
+#include "verdict_pair.h"
 
 namespace p2pd::test {
 
 namespace {
 
-using ::testing::Contains;
 using ::testing::ElementsAre;
-using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::StartsWith;
-
-// The pair, taken apart: what a case changes before it is judged.
-struct Pair {
-  HostChange host = [](HostFacts&) {};
-  Change initiator = [](Function&) {};
-  Change target = [](Function&) {};
-  Change switch_port = acs_clear;  // both downstream ports
-  std::string initiator_name = "0000:03:00.0";
-  std::string target_name = "0000:04:00.0:2";
-  unsigned address_bits = 64;
-
-  [[nodiscard]] Machine machine() const {
-    return a_machine().on(host).with(
-        a_root_port("0000:00:02.0")
-            .with(acs_redirect,
-                  a_switch("0000:01:00.0")
-                      .with(a_port("0000:02:00.0").with(switch_port, an_endpoint("0000:03:00.0").with(bar(0, 4_KiB), initiator)),
-                            a_port("0000:02:01.0")
-                                .with(switch_port, an_endpoint("0000:04:00.0").with(bar(1, 256), bar(2, 1_MiB), target)))),
-        a_root_port("0000:00:03.0").with(an_endpoint("0000:09:00.0").with(driver("nvme"))));
-  }
-  [[nodiscard]] Verdict judged() const {
-    return judge(machine(), shipped_tables(), at(initiator_name), test::target(target_name), {.address_bits = address_bits});
-  }
-};
-
-Blocker only_blocker(const Pair& pair) {
-  const auto verdict = pair.judged();
-  EXPECT_EQ(verdict.blockers.size(), 1U);
-  return verdict.blockers.empty() ? Blocker{} : verdict.blockers.front();
-}
 
 TEST(Conditions, AreAllMetByAPairThatWorks) {
   const auto verdict = Pair{}.judged();
@@ -111,7 +76,11 @@ std::vector<Case> cases() {
       {Code::range_outside_bar, "begin", {.target_name = "0000:04:00.0:2:0x100000+0x1000"}, no, no, "0000:04:00.0:2", ""},
       {Code::range_outside_bar,
        "SizeNotKnown",
-       {.target = change_bar(2, [](Bar& bar) { bar.size = Bytes{}; })},
+       {.target = change_bar(2,
+                             [](Bar& bar) {
+                               bar.size = Bytes{};
+                               bar.bus_address = BusAddress{0xc000'0000};
+                             })},
        unknown,
        unknown,
        "0000:04:00.0:2",
@@ -144,7 +113,95 @@ std::vector<Case> cases() {
        unknown,
        unknown,
        "0000:02:00.0",
-       "pci=disable_acs_redir=0000:02:01.0;0000:02:00.0"},
+       "pci=config_acs=00xx@0000:02:01.0;00xx@0000:02:00.0"},
+      {Code::egress_control,
+       "VectorNotRead",
+       {.switch_port = acs(Acs::egress_control | Acs::upstream_forwarding)},
+       unknown,
+       unknown,
+       "0000:02:00.0",
+       "pci=config_acs=0xxxxx@0000:02:00.0"},
+      {Code::mps_mismatch,
+       "",
+       {.target = [](Function& function) { function.max_payload = 256; }},
+       no,
+       no,
+       "0000:03:00.0",
+       "pci=pcie_bus_peer2peer"},
+      {Code::mps_mismatch,
+       "NotRead",
+       {.initiator = [](Function& function) { function.max_payload.reset(); }},
+       unknown,
+       unknown,
+       "0000:03:00.0",
+       "sudo lspci -xxxx"},
+      {Code::bridge_bus_master_off,
+       "",
+       {.switch_port = [](Function& function) { function.bus_master = false, acs_clear(function); }},
+       yes,
+       no,
+       "0000:02:00.0",
+       "setpci -s 0000:02:00.0 COMMAND=0004:0004"},
+      {Code::bridge_decode_off,
+       "",
+       {.switch_port = [](Function& function) { function.memory_decode = false, acs_clear(function); }},
+       yes,
+       no,
+       "0000:02:01.0",
+       "setpci -s 0000:02:01.0 COMMAND=0002:0002"},
+      {Code::bridge_decode_off,
+       "NotRead",
+       {.switch_port = [](Function& function) { function.memory_decode.reset(), acs_clear(function); }},
+       yes,
+       unknown,
+       "0000:02:01.0",
+       "setpci -s 0000:02:01.0 COMMAND=0002:0002"},
+      {Code::link_down_trained,
+       "",
+       {.initiator = [](Function& function) { function.link = {8000, 8, 16000, 16}; },
+        .switch_port = [](Function& function) { function.link = {0, 0, 16000, 16}, acs_clear(function); }},
+       yes,
+       yes,
+       "0000:02:00.0",
+       "setpci -s 0000:02:00.0 CAP_EXP+10.w=0020:0020"},
+      {Code::bus_address_unknown, "", {}, unknown, unknown, "0000:04:00.0:2", "sudo lspci -xxxx"},
+      {Code::reserved_region,
+       "",
+       {.initiator = [](Function& function) { function.reserved_regions = {{{Iova{0xc000'0000}, Bytes{1_GiB}}, "msi"}}; }},
+       no,
+       no,
+       "0000:04:00.0:2",
+       ""},
+      {Code::iova_window_collision, "", {.switch_port = acs_redirect, .address_bits = 16}, no, no, "0000:03:00.0", ""},
+      {Code::unsafe_interrupts,
+       "",
+       {.host = [](HostFacts& host) { host.unsafe_interrupts = Tristate::yes; }},
+       yes,
+       no,
+       "allow_unsafe_interrupts",
+       "echo N > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"},
+      {Code::unsafe_interrupts,
+       "NotKnown",
+       {.host = [](HostFacts& host) { host.unsafe_interrupts = Tristate::unknown; }},
+       yes,
+       unknown,
+       "allow_unsafe_interrupts",
+       "echo N > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"},
+      {Code::no_iommu,
+       "",
+       {.initiator = [](Function& function) { function.is_without_iommu = true; }},
+       no,
+       no,
+       "0000:03:00.0",
+       "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"},
+      {Code::same_iommu_group, "", {.initiator = in_group(7), .target = in_group(7)}, no, no, "0000:04:00.0", ""},
+      {Code::holds_msix,
+       "NotRead",
+       {.target = [](Function& function) { function.has_unread_capabilities = true; }},
+       yes,
+       unknown,
+       "0000:04:00.0:2",
+       "sudo lspci -xxxx"},
       {Code::acs_unknown, "", {.switch_port = acs_unknown}, unknown, unknown, "0000:02:00.0", "sudo lspci -xxxx"},
       {Code::beyond_dma_mask, "", {.address_bits = 31}, no, no, "0000:03:00.0", ""},
       {Code::iommu_off,
@@ -226,7 +283,7 @@ std::vector<Case> cases() {
        "setpci -s 0000:03:00.0 COMMAND=0004:0004"},
       {Code::ats_enabled,
        "",
-       {.initiator = [](Function& function) { function.ats_enabled = true; }},
+       {.initiator = [](Function& function) { function.ats_enabled = true; }, .switch_port = acs_redirect},
        yes,
        no,
        "0000:03:00.0",
@@ -253,6 +310,8 @@ Machine adapted(const Case& test) {
   auto functions = test.pair.machine().functions();
   for (auto& function : functions) {
     if (test.code == Code::no_iommu_group && function.address == at("0000:04:00.0")) function.iommu_group.reset();
+    if (test.code == Code::bus_address_unknown && function.address == at("0000:04:00.0"))
+      for (auto& bar : function.bars) bar.bus_address.reset();
     if (test.code == Code::group_not_viable && function.address == at("0000:09:00.0")) function.iommu_group = 7;
   }
   return {test.pair.machine().host(), functions};
@@ -287,20 +346,16 @@ std::string test_name(const ::testing::TestParamInfo<Case>& test) {
 INSTANTIATE_TEST_SUITE_P(Verdict, Condition, ::testing::ValuesIn(cases()), test_name);
 
 // What has no case in the table because it comes with others, or needs another machine; each has a test of its own below
-// or in verdict_kernel_rule_test.cpp.
+// or in verdict_kernel_rule_test.cpp and verdict_route_test.cpp.
 TEST(Conditions, AreAllTried) {
-  std::set<std::string_view> tried{"different-domain", "root-complex-unknown", "different-host-bridge", "asleep",
-                                   "pf-on-vfio-pci"};
+  std::set<std::string_view> tried{
+      "different-domain", "root-complex-unknown", "different-host-bridge", "asleep", "pf-on-vfio-pci",
+      // verdict_route_test.cpp
+      "reads-not-forwarded", "no-internal-route", "upstream-forwarding-off", "translation-blocked", "ats-bus-address"};
   for (const auto& test : cases()) tried.insert(facts_of(test.code).name);
   std::set<std::string_view> all;
   for (const auto& facts : all_codes()) all.insert(facts.name);
   EXPECT_EQ(tried, all);
-}
-
-std::vector<std::string> codes(const Verdict& verdict) {
-  std::vector<std::string> codes;
-  for (const auto& blocker : verdict.blockers) codes.push_back(blocker.code);
-  return codes;
 }
 
 TEST(Conditions, AreAllReportedAtOnce) {
@@ -345,130 +400,6 @@ TEST(Conditions, ARootComplexInNoListIsUnknownAndOneThatForwardsElsewhereOnlyIsA
   EXPECT_EQ(across(0x29c0).possible, unknown);
   EXPECT_THAT(codes(across(0x3c00)), ElementsAre("different-host-bridge"));
   EXPECT_EQ(across(0x3c00).possible, no);
-}
-
-TEST(Conditions, AVfOpensOnlyWhileItsPfIsOnADriverOfItsOwn) {
-  const auto with_pf_on = [](std::string name) {
-    const Machine machine = a_machine().with(
-        a_root_port("0000:00:02.0")
-            .with(an_endpoint("0000:03:00.0").with(driver(name)), a_virtual_function("0000:03:00.1", "0000:03:00.0")),
-        a_root_port("0000:00:03.0").with(an_endpoint("0000:04:00.0").with(bar(2, 1_MiB))));
-    return codes(judge(machine, shipped_tables(), at("0000:03:00.1"), target("0000:04:00.0:2")));
-  };
-  EXPECT_THAT(with_pf_on("vfio-pci"), ElementsAre("pf-on-vfio-pci"));
-  EXPECT_THAT(with_pf_on("nvme"), IsEmpty());
-}
-
-TEST(Conditions, AVfDecodesWhateverItsCommandRegisterSays) {
-  const auto decode_off = [](Function& function) { function.memory_decode = false; };
-  const auto codes_with = [&](const Change& more) {
-    return codes(Pair{.target = [&](Function& function) {
-                   decode_off(function);
-                   more(function);
-                 }}.judged());
-  };
-  EXPECT_THAT(codes_with([](Function&) {}), ElementsAre("memory-decode-off"));
-  EXPECT_THAT(codes_with([](Function& function) { function.physical_function = at("0000:09:00.0"); }), IsEmpty());
-}
-
-TEST(Conditions, ASleepingFunctionOnVfioPciIsANoteAndOnAnotherDriverABlocker) {
-  const auto on_vfio = Pair{.initiator = asleep, .target = asleep}.judged();
-  EXPECT_THAT(on_vfio.blockers, IsEmpty());
-  EXPECT_THAT(on_vfio.notes, ElementsAre(StartsWith("asleep: 0000:03:00.0"), StartsWith("asleep: 0000:04:00.0")));
-
-  const auto on_another = Pair{.target = [](Function& function) {
-                            asleep(function);
-                            function.driver = "nvme";
-                          }}.judged();
-  EXPECT_THAT(codes(on_another), ElementsAre("target-not-on-vfio-pci", "asleep", "memory-decode-off"));
-  EXPECT_THAT(on_another.blockers,
-              Contains(Field(&Blocker::remedy, "echo on > /sys/bus/pci/devices/0000:04:00.0/power/control")));
-}
-
-TEST(Conditions, ATargetThatIsABridgeIsRefused) {
-  EXPECT_THAT(codes(Pair{.target_name = "0000:02:01.0:0"}.judged()), Contains("is-bridge"));
-}
-
-TEST(Conditions, ABridgeOfAnUnknownKindOnThePathMakesTheAnswerUnknown) {
-  const Machine machine =
-      a_machine().with(a_bridge("0000:00:02.0", PortType::unknown, "")
-                           .with(an_endpoint("0000:03:00.0"), an_endpoint("0000:04:00.0").with(bar(2, 1_MiB))));
-  const auto verdict = judge(machine, shipped_tables(), at("0000:03:00.0"), target("0000:04:00.0:2"));
-  EXPECT_THAT(codes(verdict), Contains("config-unreadable"));
-  EXPECT_EQ(verdict.possible, unknown);
-}
-
-TEST(Conditions, BridgesAndIdleFunctionsLeaveAGroupViable) {
-  const auto with_driver = [](std::string name) {
-    auto functions = Pair{}.machine().functions();
-    for (auto& function : functions) {
-      if (function.address == at("0000:09:00.0")) function.driver = name;
-      function.iommu_group = 7;
-    }
-    return codes(judge({Pair{}.machine().host(), functions}, shipped_tables(), at("0000:03:00.0"), target("0000:04:00.0:2")));
-  };
-  EXPECT_THAT(with_driver("nvme"), ElementsAre("group-not-viable"));
-  EXPECT_THAT(with_driver(""), IsEmpty());
-  EXPECT_THAT(with_driver("vfio-pci"), IsEmpty());
-}
-
-TEST(Conditions, ARelaxableReservedRegionIsNoReason) {
-  const auto with_region = [](std::string type) {
-    return Pair{
-        .initiator = [=](Function& function) { function.reserved_regions = {{{Iova{0x7000'0000}, Bytes{0x1000}}, type}}; }}
-        .judged();
-  };
-  EXPECT_THAT(codes(with_region("direct")), ElementsAre("reserved-region-direct"));
-  EXPECT_THAT(codes(with_region("direct-relaxable")), IsEmpty());
-  EXPECT_THAT(codes(with_region("msi")), IsEmpty());
-}
-
-TEST(Conditions, OfADumpAreUndecidedNotNo) {
-  const auto verdict = Pair{.host = [](HostFacts& host) { host = {}; }, .initiator = driver(""), .target = driver("")}.judged();
-  for (const auto& blocker : verdict.blockers) EXPECT_FALSE(blocker.is_certain) << blocker.code;
-  EXPECT_EQ(verdict.possible, unknown);
-  EXPECT_EQ(verdict.answer, unknown);
-}
-
-TEST(Conditions, UnreadAtsIsUndecidedOnPciExpressOnly) {
-  const auto unread = [](PortType type) {
-    return Pair{.initiator =
-                    [=](Function& function) {
-                      acs_unknown(function);
-                      function.ats_enabled.reset();
-                      function.port_type = type;
-                    }}
-        .judged();
-  };
-  EXPECT_THAT(codes(unread(PortType::endpoint)), Contains("ats-enabled"));
-  EXPECT_THAT(codes(unread(PortType::conventional)), IsEmpty());
-}
-
-TEST(Conditions, TheDmaMaskCountsFromTheLastByteAndOnASwitchRouteOnly) {
-  // BARs begin at 3 GiB: 32 bits reach them, 31 do not.
-  EXPECT_EQ((Pair{.address_bits = 32}.judged().answer), yes);
-  EXPECT_EQ(only_blocker({.address_bits = 31}).code, "beyond-dma-mask");
-  EXPECT_EQ((Pair{.switch_port = acs_redirect, .address_bits = 31}.judged().answer), yes);
-
-  const Pair ends_at_4_gib{.target = [](Function& function) { bar_at(4, 8_KiB, 0xffff'e000)(function); },
-                           .target_name = "0000:04:00.0:4",
-                           .address_bits = 32};
-  EXPECT_EQ(ends_at_4_gib.judged().answer, yes);
-  auto one_page_on = ends_at_4_gib;
-  one_page_on.target = [](Function& function) { bar_at(4, 8_KiB, 0xffff'f000)(function); };
-  EXPECT_EQ(only_blocker(one_page_on).code, "beyond-dma-mask");
-}
-
-TEST(MachineConditions, AreThoseThatEveryPairGets) {
-  const Machine machine = a_machine().on([](HostFacts& host) {
-    host.iommu = Tristate::no;
-    host.vfio = Tristate::no;
-    host.virtualization = "kvm";
-  });
-  std::vector<std::string> found;
-  for (const auto& blocker : judge_machine(machine)) found.push_back(blocker.code);
-  EXPECT_THAT(found, ElementsAre("virtual-topology", "iommu-off", "vfio-missing"));
-  EXPECT_THAT(judge_machine(a_machine()), IsEmpty());
 }
 
 }  // namespace

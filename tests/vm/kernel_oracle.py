@@ -32,8 +32,8 @@ _ACS_REMEDY = re.compile(r"pci=disable_acs_redir=(.*)")
 # line for each pair. Of systemd no more is wanted than udev, and what p2pd.service asks for.
 _ARGUMENTS = ["no_timer_check", "log_buf_len=4M", "systemd.unit=sysinit.target", "modprobe.blacklist=nvme"]
 
-# The code patching of these kernels and QEMU's emulation of several processors do not get along: late in the boot one of
-# them runs into an instruction that is half written.
+# The code patching of these kernels and QEMU's emulation of several processors do not get along: now and then one of them
+# runs into an instruction that is half written.
 _PROCESSORS = 1
 
 Pair = tuple[str, str]
@@ -41,7 +41,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Boot:
-    """A machine to ask. `entries`: what its kernel has in place of its first host bridges, and p2pd beside its own."""
+    """A machine to ask. `entries`: what its kernel has in place of some of its host bridges, and p2pd beside its own."""
 
     cpu: str
     iommu: bool
@@ -99,11 +99,19 @@ def ask(boot: Boot, kernel: Kernel, debs: Path, seed: int, name: str) -> Answers
             arguments=[*_ARGUMENTS, *([] if boot.iommu else ["intel_iommu=off"]), *boot.arguments],
             name=name,
         ) as guest:
-            unpack = f"tar -xf {CARGO}/root.tar -C / --no-same-owner --keep-directory-symlink"
-            guest.run(f"{unpack} && systemctl daemon-reload && systemctl start p2pd.service", timeout=_TIMEOUT)
-            told = json.loads(guest.run(f"python3 {CARGO}/oracle.py {len(layout.disks)}", timeout=_TIMEOUT).text)
+            try:
+                told = _ask(guest, len(layout.disks))
+            except LabError as error:
+                raise LabError(f"{error}\n{guest.report()}") from error
     _check(told, kernel.release, layout.disks)
     return Answers([(a, b) for a, b in told["pairs"]], told["kernel"], told["p2pd"])
+
+
+def _ask(guest: Machine, controllers: int) -> dict[str, Any]:
+    unpack = f"tar -xf {CARGO}/root.tar -C / --no-same-owner --keep-directory-symlink"
+    guest.run(f"{unpack} && systemctl daemon-reload && systemctl start p2pd.service", timeout=_TIMEOUT)
+    told: dict[str, Any] = json.loads(guest.run(f"python3 {CARGO}/{_ASK.name} {controllers}", timeout=_TIMEOUT).text)
+    return told
 
 
 def _kernel_for(boot: Boot, kernel: Kernel, place: Path) -> Path:
@@ -116,10 +124,10 @@ def _kernel_for(boot: Boot, kernel: Kernel, place: Path) -> Path:
 
 
 def _load(boot: Boot, debs: Path, place: Path) -> Path:
-    """p2pd as its package has it, unpacked: nothing here needs what is done at its installation."""
+    """The packages unpacked: nothing here needs what is done at their installation."""
     root = place / "root"
     root.mkdir()
-    for deb in debs.glob("p2pd_*.deb"):
+    for deb in debs.glob("*.deb"):
         run_logged(["dpkg-deb", "--extract", deb, root], fresh_log("oracle-unpack"))
     configuration = root / "etc" / "p2pd"
     (configuration / "platform.d").mkdir(parents=True, exist_ok=True)

@@ -111,7 +111,7 @@ void Client::send_signal(const Call& what) {
 Client::Ticket Client::start(const Call& what) {
   const auto dot = what.method.rfind('.');
   sd_bus_message* message = nullptr;
-  must(sd_bus_message_new_method_call(bus_, &message, bus_name, what.path.c_str(), what.method.substr(0, dot).c_str(),
+  must(sd_bus_message_new_method_call(bus_, &message, what.whom, what.path.c_str(), what.method.substr(0, dot).c_str(),
                                       what.method.substr(dot + 1).c_str()),
        "sd_bus_message_new_method_call");
   const std::unique_ptr<sd_bus_message, decltype(&sd_bus_message_unref)> owned(message, sd_bus_message_unref);
@@ -190,7 +190,9 @@ std::string Client::interface_of(const std::string& path) {
   return "org.p2pd1.Manager";
 }
 
-void Client::ping() { (void)call({.path = root, .method = "org.freedesktop.DBus.Peer.Ping", .arguments = {}}).granted(); }
+void Client::ping(const char* whom) {
+  (void)call({.path = root, .method = "org.freedesktop.DBus.Peer.Ping", .arguments = {}, .whom = whom}).granted();
+}
 
 std::string Client::device(const std::string& address) { return manager("GetDeviceByAddress", {address}).granted()[0].text(); }
 

@@ -53,6 +53,7 @@ class Client {
     std::string method;  // with its interface
     Arguments arguments;
     bool may_interact = false;
+    const char* whom = "org.p2pd1";
   };
   Answer call(const Call& what);
   // The same without waiting for the answer.
@@ -86,7 +87,8 @@ class Client {
 
   // ---- looking
   // p2pd has handled everything that came before this.
-  void ping();
+  void ping() { ping("org.p2pd1"); }
+  void ping(const char* whom);
   std::string device(const std::string& address);  // its object
   Value objects();                                 // GetManagedObjects, by path
   std::set<std::string> grants();                  // paths of all holdings and mappings

@@ -46,10 +46,9 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-// The one that was built beside these tests, or another build of it: with sanitizers.
-std::string daemon_under_test() {
+const char* another_build() {
   const char* other = std::getenv("P2PD_ON_FAKES");
-  return other == nullptr || *other == '\0' ? P2PD_ON_FAKES : other;
+  return other == nullptr || *other == '\0' ? nullptr : other;
 }
 
 std::map<std::string, std::string> environment_with(const fs::path& notify_socket) {
@@ -67,14 +66,17 @@ DaemonProcess::DaemonProcess(Settings settings) : settings_(std::move(settings))
   configure(settings_.configuration);
   const auto socket = settings_.directory / "notify";
   notify_ = notify_socket(socket);
-  process_.emplace(ChildProcess::Program{.arguments = {daemon_under_test(), settings_.bus, settings_.sysfs_root.string(),
-                                                       settings_.proc_root.string(), settings_.directory.string()},
-                                         .environment = environment_with(socket),
-                                         .log = settings_.directory / "p2pd.log"});
+  process_.emplace(ChildProcess::Program{
+      .arguments = {is_another_build() ? another_build() : P2PD_ON_FAKES, settings_.bus, settings_.sysfs_root.string(),
+                    settings_.proc_root.string(), settings_.directory.string()},
+      .environment = environment_with(socket),
+      .log = settings_.directory / "p2pd.log"});
   wait_for_state("READY=1");
 }
 
 DaemonProcess::~DaemonProcess() = default;
+
+bool DaemonProcess::is_another_build() { return another_build() != nullptr; }
 
 void DaemonProcess::configure(const std::string& text) { write_file(settings_.directory / "p2pd.toml", text); }
 

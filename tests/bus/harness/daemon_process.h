@@ -28,6 +28,9 @@ class DaemonProcess {
   explicit DaemonProcess(Settings settings);
   ~DaemonProcess();
 
+  // Not the one that was built beside the tests, but what P2PD_ON_FAKES names: with sanitizers.
+  [[nodiscard]] static bool is_another_build();
+
   [[nodiscard]] ChildProcess& process() { return *process_; }
   void configure(const std::string& text);
   // Until it tells the service manager this: READY=1, RELOADING=1, STOPPING=1.

@@ -11,6 +11,9 @@
 
 namespace p2pd::test {
 
+// Sends one descriptor through a socket.
+void send_fd(int socket, int fd);
+
 class Lease {
  public:
   Lease();

@@ -6,6 +6,7 @@ guest image serves every kernel, and a kernel with everything built in simply
 has no such disk.
 """
 
+import functools
 import os
 import re
 import shutil
@@ -49,6 +50,7 @@ def debian() -> Kernel:
     return _of(apt.Archive())
 
 
+@functools.cache  # asking takes seconds
 def newest() -> Kernel:
     """The newest that Debian has for its next release."""
     return _of(apt.Archive.of_suite(_NEWEST_SUITE, cache.root() / f"apt-{_NEWEST_SUITE}"))

@@ -5,9 +5,9 @@ A Debian kernel of our own would take long to build. Other entries in its list a
 boots the ELF file as it is (Documentation/arch/x86/boot.rst has the header, PVH is how it is entered).
 """
 
-import dataclasses
 import struct
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,10 +67,11 @@ def host_bridges(vmlinux: bytes) -> list[HostBridge]:
     raise LabError("the kernel's list of host bridges has no end")
 
 
-def with_host_bridges(vmlinux: bytes, entries: list[HostBridge]) -> bytes:
-    """A kernel that has these in the place of its first ones."""
-    table = bytearray(vmlinux)
-    start = _table(vmlinux)
+def with_host_bridges(vmlinux: bytes, entries: Sequence[HostBridge]) -> bytes:
+    """A kernel that has these in the place of its second entry and following: of the first the compiler took the vendor
+    into the code."""
+    patched = bytearray(vmlinux)
+    start = _table(vmlinux) + _ENTRY.size
     packed = b"".join(map(_pack, entries))
-    table[start : start + len(packed)] = packed
-    return bytes(table)
+    patched[start : start + len(packed)] = packed
+    return bytes(patched)

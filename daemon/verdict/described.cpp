@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "verdict/described.h"
+
+#include <fmt/format.h>
+
+namespace p2pd {
+
+namespace {
+
+std::string words(const Reach& reach) {
+  return fmt::format("writes {}, reads {}", to_string(reach.writes), to_string(reach.reads));
+}
+
+// Of what the initiator is to do, the least that is described.
+Tristate least_of(const Reach& reach, Access access) {
+  auto least = Tristate::yes;
+  for (const auto& [kind, answer] : {std::pair{Access::write, reach.writes}, {Access::read, reach.reads}}) {
+    if (!allows(access, kind) || answer == Tristate::yes) continue;
+    if (least != Tristate::no) least = answer;
+  }
+  return least;
+}
+
+Finding tell(const Description& description) {
+  return {.where = description.source,
+          .observed = words(description.reach),
+          .needed = "a description that says yes to what the initiator is to do",
+          .remedy = "",
+          .isolation = ""};
+}
+
+}  // namespace
+
+bool is_left_open(const RuledWay& way) {
+  return way.route == Route::none && (way.is_between_domains || way.weight.possible() == Answer::unknown);
+}
+
+Route judge_description(const Description& description, Access access, Findings& findings) {
+  const auto least = least_of(description.reach, access);
+  if (least == Tristate::yes) return Route::described;
+  if (least == Tristate::no)
+    findings.block(Code::described_no, [&] { return tell(description); });
+  else
+    findings.doubt(Code::described_unknown, [&] { return tell(description); });
+  return Route::none;
+}
+
+void judge_contradiction(const Description& description, Access access, Findings& findings) {
+  if (least_of(description.reach, access) == Tristate::no) findings.block(Code::described_no, [&] { return tell(description); });
+}
+
+void note_description(const Description& description, std::vector<std::string>& notes) {
+  notes.push_back(fmt::format("described: {} says {}", description.source, words(description.reach)));
+  notes.insert(notes.end(), description.notes.begin(), description.notes.end());
+}
+
+}  // namespace p2pd

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A pair as somebody described it (platform/peers.h), where the rules cannot know: in a virtual machine, between domains,
+// through a root complex of which nobody has told anything.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/access.h"
+#include "platform/peers.h"
+#include "verdict/findings.h"
+#include "verdict/verdict.h"
+
+namespace p2pd {
+
+// What the rules said: the route, and what they found against it.
+struct RuledWay {
+  Route route = Route::none;
+  Weight weight;
+  bool is_between_domains = false;
+};
+
+// Whether a description decides: where the rules left it open, and not where they know that nothing gets there.
+[[nodiscard]] bool is_left_open(const RuledWay& way);
+
+// The way as described: `described`, or none with the reason.
+[[nodiscard]] Route judge_description(const Description& description, Access access, Findings& findings);
+
+// Where the rules decided, and the description knows of less: the more careful one counts.
+void judge_contradiction(const Description& description, Access access, Findings& findings);
+
+void note_description(const Description& description, std::vector<std::string>& notes);
+
+}  // namespace p2pd

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// docs/platform.md "Who reaches whom": what a description does to a verdict.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "builders.h"
+#include "verdict/judge.h"
+
+namespace p2pd::test {
+
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+constexpr Tristate yes = Tristate::yes;
+constexpr Tristate no = Tristate::no;
+constexpr Tristate unknown = Tristate::unknown;
+constexpr Reach both{.writes = yes, .reads = yes};
+
+const char* const initiator = "0000:01:00.0";
+
+// Two root ports of a root complex that is in no list.
+MachineBuilder a_pair(std::string_view target_domain = "0000") {
+  const auto other = std::string(target_domain);
+  return a_machine().on(intel).with(a_host_bridge("0000:00:00.0", 0x8086, 0x29c0),
+                                    a_root_port("0000:00:02.0").with(an_endpoint(initiator).with(bar(0, 4_KiB))),
+                                    a_root_port(other + ":00:03.0").with(an_endpoint(other + ":02:00.0").with(bar(2, 1_MiB))));
+}
+
+PlatformTables described_as(const Machine& machine, Reach reach, const std::string& target_address = "0000:02:00.0") {
+  auto tables = shipped_tables();
+  tables.peers = {{.source = "peers.toml",
+                   .peers = {Peer::of(*machine.find(at(initiator))), Peer::of(*machine.find(at(target_address)))},
+                   .reach = {{}, reach, {}, {}}}};
+  return tables;
+}
+
+Verdict judged(const Machine& machine, const PlatformTables& tables, const std::string& target_address = "0000:02:00.0") {
+  return judge(machine, tables, at(initiator), target(target_address + ":2"));
+}
+
+std::vector<std::string> codes(const Verdict& verdict) {
+  std::vector<std::string> found;
+  for (const auto& blocker : verdict.blockers) found.push_back(blocker.code);
+  return found;
+}
+
+TEST(Described, OpensAVirtualMachine) {
+  const Machine guest = a_pair().on(virtualization("kvm"));
+  const auto before = judged(guest, shipped_tables());
+  EXPECT_EQ(before.answer, unknown);
+  EXPECT_THAT(codes(before), ElementsAre("virtual-topology"));
+
+  const auto after = judged(guest, described_as(guest, both));
+  EXPECT_EQ(after.answer, yes);
+  EXPECT_EQ(after.route, Route::described);
+  EXPECT_EQ(after.evidence, Evidence::described);
+  EXPECT_EQ(after.directions.writes, yes);
+  EXPECT_EQ(after.directions.reads, yes);
+  EXPECT_EQ(after.directions.translated, unknown);
+  EXPECT_THAT(after.notes, Contains("described: peers.toml says writes yes, reads yes"));
+}
+
+TEST(Described, SaysNothingOfTheOtherDirection) {
+  const Machine guest = a_pair().on(virtualization("kvm"));
+  const auto back = judge(guest, described_as(guest, both), at("0000:02:00.0"), target("0000:01:00.0:0"));
+  EXPECT_EQ(back.answer, unknown);
+  EXPECT_THAT(codes(back), ElementsAre("described-unknown"));
+}
+
+TEST(Described, OpensAVirtualMachineByTheClique) {
+  const auto gpu = [](Function& function) {
+    ids(0x10de, 0x2330)(function);
+    function.clique = 2;
+  };
+  const Machine guest = a_machine()
+                            .on(virtualization("kvm"))
+                            .with(an_endpoint("0000:00:04.0").with(gpu), an_endpoint("0000:00:05.0").with(gpu, bar(2, 1_MiB)));
+  const auto verdict = judge(guest, shipped_tables(), at("0000:00:04.0"), target("0000:00:05.0:2"));
+  EXPECT_EQ(verdict.answer, yes);
+  EXPECT_EQ(verdict.route, Route::described);
+  EXPECT_THAT(verdict.notes, Contains(HasSubstr("NVIDIA P2P clique 2")));
+}
+
+TEST(Described, AsUnknownOrNoIsNoYes) {
+  const Machine guest = a_pair().on(virtualization("kvm"));
+  for (const auto& [reach, answer, code] : {std::tuple{Reach{yes, no}, no, "described-no"},
+                                            {Reach{no, yes}, no, "described-no"},
+                                            {Reach{yes, unknown}, unknown, "described-unknown"},
+                                            {Reach{unknown, no}, no, "described-no"}}) {
+    const auto verdict = judged(guest, described_as(guest, reach));
+    EXPECT_EQ(verdict.answer, answer);
+    EXPECT_EQ(verdict.route, Route::none);
+    EXPECT_EQ(verdict.evidence, Evidence::rules);
+    EXPECT_THAT(codes(verdict), ElementsAre(code));
+  }
+}
+
+TEST(Described, JoinsDomains) {
+  const Machine machine = a_pair("0001");
+  EXPECT_EQ(judged(machine, shipped_tables(), "0001:02:00.0").answer, no);
+  const auto verdict = judged(machine, described_as(machine, both, "0001:02:00.0"), "0001:02:00.0");
+  EXPECT_EQ(verdict.answer, yes);
+  EXPECT_EQ(verdict.route, Route::described);
+}
+
+TEST(Described, KnowsOfARootComplexThatIsInNoList) {
+  const Machine machine = a_pair();
+  EXPECT_EQ(judged(machine, shipped_tables()).answer, unknown);
+  EXPECT_EQ(judged(machine, described_as(machine, both)).answer, yes);
+}
+
+TEST(Described, DoesNotUndoANoOfTheRules) {
+  const Machine haswells = a_machine().on(intel).with(
+      a_host_bridge("0000:00:00.0", 0x8086, 0x2f00), a_root_port("0000:00:02.0").with(an_endpoint(initiator).with(bar(0, 4_KiB))),
+      a_host_bridge("0000:80:00.0", 0x8086, 0x2f00),
+      a_root_port("0000:80:03.0").with(an_endpoint("0000:81:00.0").with(bar(2, 1_MiB))));
+  const auto verdict = judged(haswells, described_as(haswells, both, "0000:81:00.0"), "0000:81:00.0");
+  EXPECT_EQ(verdict.answer, no);
+  EXPECT_EQ(verdict.evidence, Evidence::rules);
+}
+
+TEST(Described, AsNoIsANoWhereTheRulesSayYes) {
+  const Machine machine = a_pair().on(epyc);
+  EXPECT_EQ(judged(machine, shipped_tables()).answer, yes);
+  const auto verdict = judged(machine, described_as(machine, {.writes = yes, .reads = no}));
+  EXPECT_EQ(verdict.answer, no);
+  EXPECT_THAT(codes(verdict), ElementsAre("described-no"));
+}
+
+TEST(Described, CountsInOutlinesToo) {
+  const Machine guest = a_pair().on(virtualization("kvm"));
+  for (const auto& reach : {both, Reach{yes, no}, Reach{}}) {
+    const auto tables = described_as(guest, reach);
+    const Outliner outliner(guest, tables);
+    auto from = outliner.initiator(at(initiator));
+    auto to = outliner.target(target("0000:02:00.0:2"));
+    from.conclude();
+    to.conclude();
+    const auto verdict = judged(guest, tables);
+    EXPECT_EQ(outliner.between(from, to), (Outline{verdict.possible, verdict.answer, verdict.route}));
+  }
+}
+
+// ---- what an operator answers for
+
+TEST(UnsafeEntry, IsNamedByTheVerdictThatRestsOnIt) {
+  const Machine machine = a_pair();
+  EXPECT_EQ(judged(machine, shipped_tables()).answer, unknown);
+  auto tables = shipped_tables();
+  HostBridgeEntry entry{.id = {0x8086, 0x29c0, 0x29c0}, .same_bridge_only = false, .is_vouched_for = true, .about = {}};
+  entry.about = {.what = "our servers", .source = "a test", .place = "own.toml:3", .is_unsafe = true};
+  tables.host_bridges.insert(tables.host_bridges.begin(), entry);
+  const auto verdict = judged(machine, tables);
+  EXPECT_EQ(verdict.answer, yes);
+  EXPECT_THAT(verdict.notes, Contains("unsafe-platform-entry: our servers (own.toml:3)"));
+  EXPECT_THAT(judged(a_pair().on(epyc), tables).notes, testing::Not(Contains(HasSubstr("own.toml")))) << "the CPU decides";
+}
+
+// ---- how far the initiator reaches
+
+TEST(AddressBits, AreThoseOfTheEntryUnlessWhoAsksSaysOtherwise) {
+  const auto disk = ids(0x1d0f, 0xcd01);  // 48 bits: drivers/nvme/host/pci.c
+  const auto switched = [&](std::uint64_t address) -> Machine {
+    return a_machine().with(
+        a_root_port("0000:00:02.0")
+            .with(
+                a_switch("0000:01:00.0")
+                    .with(a_port("0000:02:00.0").with(acs_clear, an_endpoint("0000:03:00.0").with(disk)),
+                          a_port("0000:02:01.0").with(acs_clear, an_endpoint("0000:04:00.0").with(bar_at(2, 1_MiB, address))))));
+  };
+  const auto asked = [](const Machine& machine, unsigned bits) {
+    return judge(machine, shipped_tables(), at("0000:03:00.0"), target("0000:04:00.0:2"), {.address_bits = bits});
+  };
+  const auto far = switched(std::uint64_t{1} << 48);
+  const auto verdict = asked(far, 0);
+  ASSERT_THAT(codes(verdict), Contains("beyond-dma-mask"));
+  EXPECT_THAT(verdict.blockers.front().observed, HasSubstr("Amazon NVMe controller"));
+  EXPECT_THAT(verdict.blockers.front().observed, HasSubstr("initiators.toml:"));
+  EXPECT_THAT(codes(asked(far, 64)), IsEmpty());
+  EXPECT_THAT(codes(asked(switched((std::uint64_t{1} << 48) - 1_MiB), 0)), IsEmpty());
+  EXPECT_THAT(codes(asked(switched((std::uint64_t{1} << 48) - 1_MiB), 47)), Contains("beyond-dma-mask"));
+}
+
+}  // namespace
+
+}  // namespace p2pd::test
