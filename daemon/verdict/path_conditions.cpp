@@ -30,7 +30,7 @@ void judge_kind(const Function& bridge, Findings& findings) {
 // has, the kernel believes that it still is.
 void judge_command(const HostFacts& host, const Function& bridge, std::optional<bool> bit, Code code, Findings& findings) {
   if (bit.value_or(false) || is_asleep(bridge)) return;
-  const bool is_running = !host.kernel_release.empty();
+  const bool is_running = host.is_live;
   if (is_running && bridge.driver.empty()) return;
   findings.report(code, bit.has_value() && !bridge.driver.empty(), [&]() -> Finding {
     const bool is_master = code == Code::bridge_bus_master_off;
