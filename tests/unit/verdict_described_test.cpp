@@ -147,6 +147,37 @@ TEST(Described, CountsInOutlinesToo) {
   }
 }
 
+// ---- what platform.d knows of root complexes
+
+TEST(RootComplexRefuses, WhereAnEntrySaysSo) {
+  // github.com/intel/compute-runtime issue 935: copies came out wrong.
+  const Machine rocket_lake = a_machine().on(intel).with(
+      a_host_bridge("0000:00:00.0", 0x8086, 0x4c43), a_root_port("0000:00:02.0").with(an_endpoint(initiator).with(bar(0, 4_KiB))),
+      a_root_port("0000:00:03.0").with(an_endpoint("0000:02:00.0").with(bar(2, 1_MiB))));
+  const auto verdict = judged(rocket_lake, shipped_tables());
+  EXPECT_EQ(verdict.answer, no);
+  EXPECT_THAT(codes(verdict), ElementsAre("root-complex-refuses"));
+  EXPECT_THAT(verdict.blockers.front().observed, HasSubstr("root-complexes.toml:"));
+  EXPECT_EQ(verdict.directions.writes, no);
+}
+
+TEST(RootComplexRefuses, BetweenPortsThatPassNothingToOthers) {
+  const Machine ampere = a_machine().on(epyc).with(
+      a_root_port("0000:00:02.0").with(ids(0x1def, 0xe005), an_endpoint(initiator).with(bar(0, 4_KiB))),
+      a_root_port("0000:00:03.0").with(ids(0x1def, 0xe006), an_endpoint("0000:02:00.0").with(bar(2, 1_MiB))));
+  EXPECT_THAT(codes(judged(ampere, shipped_tables())), ElementsAre("root-complex-refuses"));
+}
+
+TEST(DifferentDomain, IsUnknownFromBelowAVmdThatSpeaksThere) {
+  const auto below_a_vmd = [](Function& function) { function.requester = at("0001:00:0e.0"); };
+  const Machine machine =
+      a_machine().with(a_root_port("0000:00:02.0").with(an_endpoint(initiator).with(below_a_vmd, bar(0, 4_KiB))),
+                       a_root_port("0001:00:03.0").with(an_endpoint("0001:02:00.0").with(bar(2, 1_MiB))));
+  EXPECT_EQ(judged(machine, shipped_tables(), "0001:02:00.0").answer, unknown);
+  EXPECT_EQ(judge(machine, shipped_tables(), at("0001:02:00.0"), target("0000:01:00.0:0")).answer, no)
+      << "what comes back to the one below the VMD comes by another domain's bus numbers";
+}
+
 // ---- what an operator answers for
 
 TEST(UnsafeEntry, IsNamedByTheVerdictThatRestsOnIt) {
