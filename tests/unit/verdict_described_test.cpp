@@ -82,7 +82,7 @@ TEST(Described, OpensAVirtualMachineByTheClique) {
                             .on(virtualization("kvm"))
                             .with(an_endpoint("0000:00:04.0").with(gpu), an_endpoint("0000:00:05.0").with(gpu, bar(2, 1_MiB)));
   const auto verdict = judge(guest, shipped_tables(), at("0000:00:04.0"), target("0000:00:05.0:2"));
-  EXPECT_EQ(verdict.answer, yes);
+  EXPECT_THAT(codes(verdict), IsEmpty());
   EXPECT_EQ(verdict.route, Route::described);
   EXPECT_THAT(verdict.notes, Contains(HasSubstr("NVIDIA P2P clique 2")));
 }

@@ -155,7 +155,11 @@ TEST(Conditions, ARelaxableReservedRegionIsNoReason) {
 }
 
 TEST(Conditions, OfADumpAreUndecidedNotNo) {
-  const auto verdict = Pair{.host = [](HostFacts& host) { host = {}; }, .initiator = driver(""), .target = driver("")}.judged();
+  const auto of_a_dump = [](HostFacts& host) {
+    host = {};
+    host.is_live = false;
+  };
+  const auto verdict = Pair{.host = of_a_dump, .initiator = driver(""), .target = driver("")}.judged();
   for (const auto& blocker : verdict.blockers) EXPECT_FALSE(blocker.is_certain) << blocker.code;
   EXPECT_EQ(verdict.possible, unknown);
   EXPECT_EQ(verdict.answer, unknown);
