@@ -63,7 +63,7 @@ struct Acs {
   std::optional<std::uint32_t> next_dword = {};
   // Egress Control Vector, PCIe 6.0 §7.7.11.4: a bit for each port number (of ports) or function number (within a device).
   // Read only where Egress Control is on; empty: not read.
-  std::vector<std::uint32_t> egress = {};
+  std::vector<std::uint32_t> egress = {};  // NOLINT(readability-redundant-member-init): gcc wants it said
 
   bool operator==(const Acs&) const = default;
   // Nothing: not read.
