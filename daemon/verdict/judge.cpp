@@ -58,9 +58,12 @@ Routing find_described_route(const RouteQuestion& question, const Description& d
   Findings by_rules;
   const auto routing = find_route(question, by_rules);
   const bool is_between_domains = question.initiator.address.domain != question.target.address.domain;
-  if (is_left_open({.route = routing.route, .weight = by_rules.weight(), .is_between_domains = is_between_domains}))
-    return {.route = judge_description(description, question.access, findings),
+  if (is_left_open({.route = routing.route, .weight = by_rules.weight(), .is_between_domains = is_between_domains})) {
+    const auto route = judge_description(description, question.access, findings);
+    return {.route = route,
+            .expected = route,
             .directions = {.writes = description.reach.writes, .reads = description.reach.reads, .translated = Answer::unknown}};
+  }
   judge_contradiction(description, question.access, findings);
   return find_route(question, findings);
 }

@@ -95,10 +95,10 @@ const std::vector<Case>& cases() {
        "a bit that is clear lets pass"},
       // ---- translated requests
       {"direct-translated", Host::intel, "0000:03:00.0", "0000:06:00.0:2", none, unknown, unknown, unknown, yes,
-       {"ats-enabled"}, {"acs-redirect-no-root-complex"},
+       {"ats-enabled"}, {"acs-redirect-no-root-complex", "ats-bus-address"},
        "PCIe 7.0 6.12.3: DT lets translated requests pass RR"},
-      {"translation-blocked", Host::intel, "0000:03:00.0", "0000:06:00.0:2", none, unknown, unknown, unknown, no,
-       {"ats-enabled"}, {"acs-redirect-no-root-complex"},
+      {"translation-blocked", Host::intel, "0000:03:00.0", "0000:06:00.0:2", none, no, unknown, unknown, no,
+       {"ats-enabled", "translation-blocked"}, {"acs-redirect-no-root-complex"},
        "TB stops them, whatever DT says"},
       // ---- functions of one device
       {"two-functions", Host::intel, "0000:01:00.0", "0000:01:00.1:2", direct, yes, yes, yes, yes, {}, {},
@@ -130,7 +130,7 @@ const std::vector<Case>& cases() {
        {"acs-unknown", "ats-enabled"},
        "256 bytes: ACS and ATS are behind them"},
       {"sleeping-port", Host::amd, "0000:06:00.0", "0000:07:00.0:2", none, unknown, unknown, unknown, unknown, {},
-       {"acs-unknown", "config-unreadable"},
+       {"acs-unknown", "config-unreadable", "bridge-bus-master-off"},
        "a port that says nothing may redirect"},
       // ---- packets
       {"payload-mismatch", Host::intel, "0000:03:00.0", "0000:06:00.0:2", direct, no, yes, yes, yes, {"mps-mismatch"}, {},
