@@ -60,10 +60,10 @@ struct Acs {
   std::uint16_t capability = 0;
   std::uint16_t control = 0;
   // What follows the control word, where it may be a chipset port's control; nothing: it was not read.
-  std::optional<std::uint32_t> next_dword;
+  std::optional<std::uint32_t> next_dword = {};
   // Egress Control Vector, PCIe 6.0 §7.7.11.4: a bit for each port number (of ports) or function number (within a device).
   // Read only where Egress Control is on; empty: not read.
-  std::vector<std::uint32_t> egress;
+  std::vector<std::uint32_t> egress = {};  // NOLINT(readability-redundant-member-init): gcc wants it said
 
   bool operator==(const Acs&) const = default;
   // Nothing: not read.

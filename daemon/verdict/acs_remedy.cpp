@@ -74,9 +74,10 @@ std::string clear_redirects(const HostFacts& host, std::span<const Function* con
 
 std::string clear_egress_control(const HostFacts& host, const Function& port) {
   const auto name = port.address.to_string();
-  if (has_config_acs(host)) return "pci=config_acs=0xxxxx@" + name;
+  // Request Redirect too: alone it would send up what the vector may have let pass.
+  if (has_config_acs(host)) return "pci=config_acs=0xx0xx@" + name;
   if (host.lockdown == Tristate::yes) return "pci=disable_acs_redir=" + name;
-  return fmt::format("setpci -s {} ECAP_ACS+6.w=0000:0020", name);
+  return fmt::format("setpci -s {} ECAP_ACS+6.w=0000:0024", name);
 }
 
 std::string set_upstream_forwarding(const HostFacts& host, std::span<const Function* const> ports) {

@@ -75,7 +75,7 @@ void judge_translated(const Function& initiator, const Bar& bar, const PathQuest
     });
     return;
   }
-  if (question.route != Route::switched) return;
+  if (question.expected != Route::switched) return;
   const bool is_elsewhere = bar.cpu_address && bar.bus_address && bar.cpu_address->value != bar.bus_address->value;
   findings.report(Code::ats_bus_address, is_elsewhere, [&]() -> Finding {
     return {.where = where,
@@ -138,12 +138,12 @@ void judge_room(const PathQuestion& question, const Bar& bar, const TargetName& 
 }  // namespace
 
 void judge_cookie(const PathQuestion& question, const TargetName& name, unsigned address_bits, Findings& findings) {
-  if (question.route != Route::switched && question.route != Route::root_complex) return;
+  if (question.expected != Route::switched && question.expected != Route::root_complex) return;
   const auto& initiator = *question.initiator.function;
   const auto* bar = question.target.function->find_bar(name.bar);
   if (bar == nullptr || !bar->is_memory || !bar->is_assigned) return;
   judge_translated(initiator, *bar, question, findings);
-  if (question.route == Route::switched)
+  if (question.expected == Route::switched)
     judge_bus_address(initiator, *bar, name, address_bits, findings);
   else if (address_bits < 64)  // with all 64 there is always room
     judge_room(question, *bar, name, address_bits, findings);

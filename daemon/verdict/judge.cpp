@@ -99,6 +99,7 @@ Between judge_between(const Machine& machine, const PlatformTables& tables, cons
                               .target = target,
                               .path = path,
                               .route = routing.route,
+                              .expected = routing.expected,
                               .directions = routing.directions};
   judge_path(question, findings);
   judge_cookie(question, name, options.address_bits, findings);

@@ -92,11 +92,11 @@ void judge_payload(const PathQuestion& question, Findings& findings) {
   const auto add_side = [&](Payload& payload, const Place& end, std::span<const Function* const> side) {
     payload.add(*end.function, end.max_payload, true);
     for (std::size_t i = 1; i < side.size(); ++i)
-      payload.add(*side[i], side[i]->max_payload, question.route == Route::root_complex && i + 1 == side.size());
+      payload.add(*side[i], side[i]->max_payload, question.expected == Route::root_complex && i + 1 == side.size());
   };
   Payload first;
   add_side(first, question.initiator, question.initiator_side());
-  if (question.route == Route::root_complex) {
+  if (question.expected == Route::root_complex) {
     first.judge(findings);
     first = {};
   }
@@ -122,11 +122,11 @@ void judge_links(const HostFacts& host, std::span<const Function* const> side, F
 }  // namespace
 
 std::span<const Function* const> PathQuestion::initiator_side() const {
-  return route == Route::root_complex ? std::span<const Function* const>(initiator.way) : path.initiator_arm;
+  return expected == Route::root_complex ? std::span<const Function* const>(initiator.way) : path.initiator_arm;
 }
 
 std::span<const Function* const> PathQuestion::target_side() const {
-  return route == Route::root_complex ? std::span<const Function* const>(target.way) : path.target_arm;
+  return expected == Route::root_complex ? std::span<const Function* const>(target.way) : path.target_arm;
 }
 
 void judge_path(const PathQuestion& question, Findings& findings) {
@@ -135,7 +135,7 @@ void judge_path(const PathQuestion& question, Findings& findings) {
   for (std::size_t i = 1; i < question.path.initiator_arm.size(); ++i) judge_kind(*question.path.initiator_arm[i], findings);
   if (question.path.common != nullptr) judge_kind(*question.path.common, findings);
   for (std::size_t i = 1; i < question.path.target_arm.size(); ++i) judge_kind(*question.path.target_arm[i], findings);
-  if (question.route == Route::none || question.route == Route::local) return;
+  if (question.expected == Route::none || question.expected == Route::local) return;
 
   const auto up = question.initiator_side();
   const auto down = question.target_side();

@@ -16,6 +16,7 @@ struct PathQuestion {
   const Place& target;
   Path path;
   Route route = Route::none;
+  Route expected = Route::none;  // the same, or the one that there would be without what was found against it
   Directions directions;
 
   // What a request passes on its side of the way, the function itself first: up to where the paths part, or to the root.

@@ -21,17 +21,22 @@ bool has_a_link_below(const Function& bridge) {
          bridge.port_type == PortType::pci_to_pcie_bridge;
 }
 
-bool is_translation_blocked_on(std::span<const Function* const> arm) {
-  return std::any_of(arm.begin(), arm.end(), [](const Function* node) {
-    return node->is_bridge() && !has_no_acs(*node) && node->acs.state == Acs::State::present &&
-           (node->acs.control & Acs::translation_blocking) != 0;
-  });
+// What the ports on the way up do with translated requests before their paths part: let pass (direct), block, or unknown.
+Turn turn_of_translated_on(std::span<const Function* const> arm) {
+  auto turn = Turn::direct;
+  for (const auto* node : arm) {
+    if (!node->is_bridge() || has_no_acs(*node)) continue;
+    if (node->acs.state == Acs::State::unknown) turn = Turn::unknown;
+    if (node->acs.state == Acs::State::present && (node->acs.control & Acs::translation_blocking) != 0) return Turn::blocked;
+  }
+  return turn;
 }
 
 Turns judge_turns(const Path& path) {
   Turns turns;
   if (path.common == nullptr) {
-    turns.translated = is_translation_blocked_on(path.initiator_arm) ? Turn::blocked : Turn::up;
+    const auto before = turn_of_translated_on(path.initiator_arm);
+    if (before != Turn::direct) turns.translated = before;
     return turns;
   }
   turns.request = turns.translated = turns.completion = Turn::direct;
@@ -40,7 +45,8 @@ Turns judge_turns(const Path& path) {
   const auto& from = *path.initiator_arm.back();
   const auto& to = *path.target_arm.back();
   turns.request = turn_of_request(from, to);
-  turns.translated = is_translation_blocked_on(path.initiator_arm) ? Turn::blocked : turn_of_translated(from, to);
+  const auto before = turn_of_translated_on(path.initiator_arm);
+  turns.translated = before == Turn::direct ? turn_of_translated(from, to) : before;
   turns.completion = turn_of_completion(to);
   turns.is_within_device = has_a_link_below(*path.common);
   if (!turns.is_within_device) return turns;
@@ -94,6 +100,7 @@ Directions directions_between_domains(const Function& initiator, const Function&
 // What the two share above where their paths part must let pass, upstream, what is for its own secondary side.
 Tristate forwards_up(const Function& shared) {
   const bool is_root_port = shared.port_type == PortType::root_port;
+  if (shared.port_type == PortType::unknown) return Tristate::unknown;
   if (!is_root_port && shared.port_type != PortType::switch_downstream) return Tristate::yes;
   const auto& acs = shared.acs;
   if (acs.state == Acs::State::unknown) return Tristate::unknown;
@@ -121,12 +128,13 @@ Routing find_route(const RouteQuestion& question, Findings& findings) {
   const auto& [machine, initiator, target, path, root_complex, forwards, access] = question;
   if (initiator.address == target.address) {
     tell_same_function(initiator, findings);
-    return {.route = Route::local, .directions = {}};
+    return {.route = Route::local, .expected = Route::local, .directions = {}};
   }
   const bool is_one_domain = initiator.address.domain == target.address.domain || root_complex.joins_domains;
   if (!is_one_domain) tell_different_domain(initiator, target, findings);
   const bool is_physical = judge_virtualization(machine.host(), findings);
-  if (!is_one_domain) return {.route = Route::none, .directions = directions_between_domains(initiator, target)};
+  if (!is_one_domain)
+    return {.route = Route::none, .expected = Route::none, .directions = directions_between_domains(initiator, target)};
   if (!is_physical) return {};
 
   const auto turns = judge_turns(path);
@@ -137,23 +145,25 @@ Routing find_route(const RouteQuestion& question, Findings& findings) {
   const bool writes = allows(access, Access::write);
 
   if (turns.request == Turn::direct && (turns.completion == Turn::direct || !reads))
-    return {.route = Route::switched, .directions = directions};
-  if (turns.request == Turn::blocked) {
-    tell_egress_blocked(question, findings);
-    return {.route = Route::none, .directions = directions};
+    return {.route = Route::switched, .expected = Route::switched, .directions = directions};
+  const bool is_blocked = turns.request == Turn::blocked;
+  const bool is_unknown = turns.request == Turn::unknown || (reads && turns.completion == Turn::unknown);
+  const bool goes_up = turns.request == Turn::up || (reads && turns.completion == Turn::up);
+  if (is_blocked) tell_egress_blocked(question, findings);
+  if (is_unknown) tell_turn_unknown(question, turns, findings);
+  if (goes_up) {
+    if (shared != Tristate::yes) tell_not_forwarded_up(machine.host(), path, shared, findings);
+    if (forwards.writes != Tristate::yes && (writes || forwards.reads != Tristate::yes))
+      tell_no_way_through_root(question, turns, findings);
+    else if (reads && forwards.reads != Tristate::yes)
+      tell_reads_not_forwarded(question, findings);
   }
-  if (turns.request == Turn::unknown || (reads && turns.completion == Turn::unknown)) {
-    tell_turn_unknown(question, turns, findings);
-    return {.route = Route::none, .directions = directions};
-  }
-  // From here on something goes up.
-  if (shared != Tristate::yes) tell_not_forwarded_up(machine.host(), path, shared, findings);
-  if (forwards.writes != Tristate::yes && (writes || forwards.reads != Tristate::yes))
-    tell_no_way_through_root(question, turns, findings);
-  else if (reads && forwards.reads != Tristate::yes)
-    tell_reads_not_forwarded(question, findings);
-  const bool is_open = (!writes || directions.writes == Tristate::yes) && (!reads || directions.reads == Tristate::yes);
-  return {.route = is_open ? Route::root_complex : Route::none, .directions = directions};
+  const bool is_open = !is_blocked && !is_unknown && (!writes || directions.writes == Tristate::yes) &&
+                       (!reads || directions.reads == Tristate::yes);
+  const bool is_forwarded = forwards.writes == Tristate::yes || path.common == nullptr || turns.is_internal_route_unknown;
+  return {.route = is_open ? Route::root_complex : Route::none,
+          .expected = goes_up && is_forwarded ? Route::root_complex : Route::switched,
+          .directions = directions};
 }
 
 }  // namespace p2pd

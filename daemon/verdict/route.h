@@ -35,6 +35,9 @@ struct RouteQuestion {
 
 struct Routing {
   Route route = Route::none;
+  // Where there is none: which one there would be without what was found against it. Nothing is told piecemeal: what else
+  // is against that one is a finding too.
+  Route expected = Route::none;
   Directions directions;
 };
 

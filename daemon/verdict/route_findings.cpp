@@ -135,7 +135,10 @@ void tell_turn_unknown(const RouteQuestion& question, const Turns& turns, Findin
   if (turns.request == Turn::unknown) nodes.push_back(question.path.initiator_arm.back());
   if (turns.completion == Turn::unknown) nodes.push_back(question.path.target_arm.back());
   const auto* first = nodes.front();
-  if (first->acs.state != Acs::State::unknown && (first->acs.control & Acs::egress_control) != 0) {
+  // Egress Control is the initiator's side's only: of completions it decides nothing.
+  const bool is_egress = turns.request == Turn::unknown && first->acs.state != Acs::State::unknown &&
+                         (first->acs.control & Acs::egress_control) != 0;
+  if (is_egress) {
     findings.doubt(Code::egress_control, [&]() -> Finding {
       return {.where = first->address.to_string(),
               .observed = fmt::format("ACS control {:#06x} (EC), and what its egress control vector says could not be read",
@@ -144,7 +147,9 @@ void tell_turn_unknown(const RouteQuestion& question, const Turns& turns, Findin
               .remedy = clear_egress_control(question.machine.host(), *first),
               .isolation = price_of_clearing(question.machine, {&first, 1})};
     });
-    return;
+    nodes.erase(nodes.begin());
+    if (nodes.empty()) return;
+    first = nodes.front();
   }
   findings.doubt(Code::acs_unknown, [&]() -> Finding {
     const bool is_unread = first->acs.state == Acs::State::unknown;
@@ -177,7 +182,7 @@ void tell_no_way_through_root(const RouteQuestion& question, const Turns& turns,
                          (allows(question.access, Access::read) && question.forwards.reads == Tristate::no);
   const bool is_certain = is_closed && !turns.is_internal_route_unknown;
   if (question.path.common != nullptr) {
-    if (turns.is_within_device && !redirects_inside(question.path))
+    if (turns.is_within_device && (turns.is_internal_route_unknown || !redirects_inside(question.path)))
       return tell_no_internal_route(question, turns, is_certain, findings);
     return tell_redirected(question, is_certain, findings);
   }

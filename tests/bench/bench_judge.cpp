@@ -78,10 +78,11 @@ void measure_judge(Table& table, const std::filesystem::path& sysfs_root) {
                              benchmark::DoNotOptimize(end);
                            }),
             "ns");
-  table.add("judge: one pair, with all reasons",
-            nanoseconds_of("verdict",
-                           [&] { benchmark::DoNotOptimize(judge(*machine, test::shipped_tables(), next(initiators), next(targets))); }),
-            "ns");
+  table.add(
+      "judge: one pair, with all reasons",
+      nanoseconds_of("verdict",
+                     [&] { benchmark::DoNotOptimize(judge(*machine, test::shipped_tables(), next(initiators), next(targets))); }),
+      "ns");
 }
 
 }  // namespace p2pd::bench

@@ -366,6 +366,24 @@ TEST_F(Host, FindsTheIommuAndVfio) {
   EXPECT_EQ(read().vfio, Tristate::yes);
 }
 
+TEST_F(Host, TellsALockedDownKernel) {
+  EXPECT_EQ(read().lockdown, Tristate::unknown);
+  tree.write("sys/kernel/security/lsm", "capability\n");
+  EXPECT_EQ(read().lockdown, Tristate::no) << "built without it";
+  tree.write("sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
+  EXPECT_EQ(read().lockdown, Tristate::no);
+  tree.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+  EXPECT_EQ(read().lockdown, Tristate::yes);
+}
+
+TEST_F(Host, TellsWhatVfioWasToldAboutInterrupts) {
+  EXPECT_EQ(read().unsafe_interrupts, Tristate::no);
+  tree.write("sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "Y\n");
+  EXPECT_EQ(read().unsafe_interrupts, Tristate::yes);
+  tree.write("sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "N\n");
+  EXPECT_EQ(read().unsafe_interrupts, Tristate::no);
+}
+
 TEST_F(Host, DetectsTheHypervisor) {
   EXPECT_EQ(read().virtualization, "unknown");
   tree.set_cpu("GenuineIntel", 6, false);

@@ -120,7 +120,7 @@ std::vector<Case> cases() {
        unknown,
        unknown,
        "0000:02:00.0",
-       "pci=config_acs=0xxxxx@0000:02:00.0"},
+       "pci=config_acs=0xx0xx@0000:02:00.0"},
       {Code::mps_mismatch,
        "",
        {.target = [](Function& function) { function.max_payload = 256; }},

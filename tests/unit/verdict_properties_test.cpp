@@ -7,72 +7,13 @@
 #include <algorithm>
 #include <set>
 
-#include "builders.h"
+#include "drawn_machine.h"
 #include "topology/topology.h"
 #include "verdict/judge.h"
 
 namespace p2pd::test {
 
 namespace {
-
-// Mostly without redirect: a way of five ports that all may redirect is hardly ever a direct one.
-Change drawn_acs() {
-  const auto control = *rc::gen::inRange<std::uint16_t>(0, 0x80);
-  return *rc::gen::weightedElement<Change>({{8, acs(Acs::upstream_forwarding)},
-                                            {4, acs_clear},
-                                            {4, acs_absent},
-                                            {2, acs_redirect},
-                                            {1, acs_unknown},
-                                            {1, acs(control)}});
-}
-
-// A tree of drawn shape; bus numbers are given as firmware does, depth first.
-class DrawnTree {
- public:
-  Machine machine() {
-    auto builder = a_machine().on(*rc::gen::element(HostChange{epyc}, HostChange{intel}, HostChange{hygon}));
-    builder = builder.with(a_host_bridge("0000:00:00.0", 0x8086, *rc::gen::element<std::uint16_t>(0x2020, 0x3c00, 0x29c0)));
-    const auto root_ports = *rc::gen::weightedElement<int>({{3, 1}, {1, 2}});
-    for (int slot = 1; slot <= root_ports; ++slot)
-      builder = builder.with(below(a_root_port(name(0, slot, 0)).with(drawn_acs()), 2));
-    return builder;
-  }
-
- private:
-  static std::string name(int bus, int device, int function) {
-    return Address{0, static_cast<std::uint8_t>(bus), static_cast<std::uint8_t>(device), static_cast<std::uint8_t>(function)}
-        .to_string();
-  }
-
-  Node below(Node port, int depth) {
-    const auto bus = ++last_bus_;
-    if (depth == 0 || *rc::gen::inRange(0, 3) == 0) {
-      const auto functions = *rc::gen::inRange(1, 4);
-      for (int function = 0; function < functions; ++function)
-        port = port.with(an_endpoint(name(bus, 0, function)).with(drawn_acs(), bar(0, 4_KiB)));
-      return port;
-    }
-    auto upstream = a_switch(name(bus, 0, 0)).with(drawn_acs(), bar(0, 4_KiB));
-    const auto inner = ++last_bus_;
-    const auto ports = *rc::gen::inRange(1, 4);
-    for (int device = 0; device < ports; ++device)
-      upstream = upstream.with(below(a_port(name(inner, device, 0)).with(drawn_acs(), bar(0, 4_KiB)), depth - 1));
-    return port.with(upstream);
-  }
-
-  int last_bus_ = 0;
-};
-
-const Function& drawn_function(const Machine& machine) {
-  return machine.functions()[*rc::gen::inRange<std::size_t>(0, machine.functions().size())];
-}
-
-const Function& drawn_endpoint(const Machine& machine) {
-  std::vector<const Function*> endpoints;
-  for (const auto& function : machine.functions())
-    if (function.port_type == PortType::endpoint) endpoints.push_back(&function);
-  return **rc::gen::elementOf(endpoints);
-}
 
 Machine with_acs(const Machine& machine, const Address& where, std::uint16_t more) {
   auto functions = machine.functions();
@@ -180,28 +121,6 @@ RC_GTEST_PROP(Answer, IsNeverYesWithoutARouteOrWithSomethingUndecided, ()) {
   RC_ASSERT((verdict.answer == Answer::yes) == !has_reason);
   if (verdict.answer == Answer::yes) RC_ASSERT(verdict.possible == Answer::yes && verdict.route != Route::none);
   if (verdict.route == Route::none) RC_ASSERT(verdict.possible != Answer::yes);
-}
-
-// Makes each condition that a verdict can have come up in some machine.
-void draw_trouble(HostFacts& host, std::vector<Function>& functions) {
-  const auto few = [](const auto& otherwise, const auto& usual) {
-    return *rc::gen::weightedElement<std::decay_t<decltype(usual)>>({{6, usual}, {1, otherwise}});
-  };
-  host.virtualization = few(std::string("kvm"), std::string("none"));
-  host.iommu = few(Tristate::unknown, Tristate::yes);
-  host.vfio = few(Tristate::no, Tristate::yes);
-  host.kernel_release = few(std::string(), std::string("7.3.4"));
-  for (auto& function : functions) {
-    if (function.is_bridge()) {
-      function.port_type = few(PortType::unknown, function.port_type);
-      continue;
-    }
-    function.driver = few(std::string("nvme"), std::string("vfio-pci"));
-    function.memory_decode = few(std::optional<bool>(false), std::optional<bool>(true));
-    function.ats_enabled = few(std::optional<bool>(true), std::optional<bool>(false));
-    function.iommu_group = *rc::gen::inRange<std::uint32_t>(1, 6);
-    for (auto& bar : function.bars) bar.is_assigned = few(false, true);
-  }
 }
 
 // CheckAll and Check must never differ.

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What an initiator reaches past the IOMMU it needs no mapping for: so nobody is lent one that reaches what another user has.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "arbiter_scene.h"
+
+namespace p2pd::test {
+
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr auto distant_initiator = "0000:10:00.0";
+
+// The target and an initiator below one switch; the other initiator comes to the target through the root complex.
+MachineBuilder beside_the_target(const Change& ports) {
+  return a_machine().on(epyc).with(
+      a_root_port("0000:00:02.0")
+          .with(acs_redirect, a_switch("0000:01:00.0")
+                                  .with(a_port("0000:02:01.0").with(ports, an_endpoint("0000:04:00.0").with(big_bar(2, 1_MiB))),
+                                        a_port("0000:02:02.0").with(ports, an_endpoint(other_initiator).with(bar(0, 1_MiB))))),
+      a_root_port("0000:00:03.0").with(acs_redirect, an_endpoint(distant_initiator).with(bar(0, 1_MiB))));
+}
+
+struct Scene : Desk {
+  explicit Scene(const Change& ports) : Desk(beside_the_target(ports)) {
+    const auto enabled = enable(peer_name);
+    kernel_works();
+    EXPECT_TRUE(answer(enabled));
+    EXPECT_TRUE(answer(offer(other_initiator)));
+    EXPECT_TRUE(answer(offer(distant_initiator)));
+  }
+  RequestId acquired(uid_t who, std::string_view what) {
+    const auto request = acquire(caller(who), what);
+    kernel_works();
+    return request;
+  }
+  RequestId mapped(uid_t who, HoldingId by) {
+    const auto request = map(caller(who), by, peer_name);
+    kernel_works();
+    return request;
+  }
+};
+
+TEST(ArbiterReach, LendsNobodyAnInitiatorThatReachesWhatAnotherUserHasMapped) {
+  Scene desk(acs_clear);
+  const auto holding = desk.holding(desk.acquired(alice, distant_initiator));
+  ASSERT_TRUE(desk.answer(desk.mapped(alice, holding)));
+  const auto refused = desk.acquired(bob, other_initiator);
+  ASSERT_EQ(desk.error(refused), ErrorCode::blocked);
+  EXPECT_THAT(desk.answer(refused).error().text, HasSubstr("which another user has mapped [reach-not-owned]"));
+  EXPECT_TRUE(desk.answer(desk.acquired(alice, other_initiator))) << "her own";
+}
+
+TEST(ArbiterReach, LendsItWhereThePortsRedirect) {
+  Scene desk(acs_redirect);
+  const auto holding = desk.holding(desk.acquired(alice, distant_initiator));
+  ASSERT_TRUE(desk.answer(desk.mapped(alice, holding)));
+  EXPECT_TRUE(desk.answer(desk.acquired(bob, other_initiator)));
+}
+
+TEST(ArbiterReach, MapsNothingThatAnotherUsersInitiatorReaches) {
+  Scene desk(acs_clear);
+  ASSERT_TRUE(desk.answer(desk.acquired(bob, other_initiator)));
+  const auto holding = desk.holding(desk.acquired(alice, distant_initiator));
+  const auto refused = desk.mapped(alice, holding);
+  ASSERT_EQ(desk.error(refused), ErrorCode::busy);
+  EXPECT_THAT(desk.answer(refused).error().text, HasSubstr("within reach of holding/"));
+
+  Scene apart(acs_redirect);
+  ASSERT_TRUE(apart.answer(apart.acquired(bob, other_initiator)));
+  EXPECT_TRUE(apart.answer(apart.mapped(alice, apart.holding(apart.acquired(alice, distant_initiator)))));
+}
+
+TEST(ArbiterReach, TakesAnInitiatorBackThatComesToReachWhatAnotherUserHasMapped) {
+  Scene desk(acs_redirect);
+  ASSERT_TRUE(desk.answer(desk.mapped(alice, desk.holding(desk.acquired(alice, distant_initiator)))));
+  const auto lent = desk.holding(desk.acquired(bob, other_initiator));
+  desk.becomes(beside_the_target(acs_redirect));
+  EXPECT_EQ(desk.state().holdings.at(lent).phase, GrantPhase::active);
+  desk.becomes(beside_the_target(acs_clear));
+  EXPECT_TRUE(desk.has_noted(Journal::What::revoked, "which another user has mapped [reach-not-owned]"));
+}
+
+}  // namespace
+
+}  // namespace p2pd::test

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What the rules need of the PCI Express capability and of ACS, and that all ones are no answer.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config_space_builder.h"
+#include "sources/config_space.h"
+
+namespace p2pd::test {
+
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr unsigned endpoint = 0;
+constexpr unsigned downstream = 6;
+// The builder puts the first capability of each list there.
+constexpr unsigned pcie = 0x40;
+constexpr unsigned acs = 0x100;
+constexpr std::uint16_t egress_control = Acs::egress_control;
+
+ConfigFacts decode(const ConfigSpaceBuilder& config, std::size_t readable = 4096) {
+  const auto bytes = config.bytes(readable);
+  return decode_config(ConfigBytes(bytes));
+}
+
+TEST(ConfigFacts, ReadTheMaxPayloadSize) {
+  EXPECT_EQ(decode(ConfigSpaceBuilder().pcie(endpoint)).max_payload, 128);
+  EXPECT_EQ(decode(ConfigSpaceBuilder().pcie(endpoint).set16(pcie + 8, 2 << 5)).max_payload, 512);
+  EXPECT_EQ(decode(ConfigSpaceBuilder().pcie(endpoint).set16(pcie + 8, 7 << 5)).max_payload, std::nullopt) << "reserved";
+  EXPECT_EQ(decode(ConfigSpaceBuilder().pcie(endpoint).set32(pcie + 8, 0xffffffff)).max_payload, std::nullopt);
+}
+
+TEST(ConfigFacts, ReadAtomicOpsWhereTheCapabilityHasThem) {
+  auto config = ConfigSpaceBuilder().pcie(downstream).set32(pcie + 0x24, 0x40 | 0x80).set32(pcie + 0x28, 0x80);
+  const AtomicOps ops{.routes = true, .completes = true, .is_requester = false, .is_egress_blocked = true};
+  EXPECT_EQ(decode(config).atomic_ops, ops);
+  config.set16(pcie + 2, 1 | (downstream << 4));  // version 1 of the capability ends before
+  EXPECT_EQ(decode(config).atomic_ops, std::nullopt);
+}
+
+TEST(ConfigFacts, ReadThePortNumberOfPortsOnly) {
+  const auto number = [](unsigned type) {
+    return decode(ConfigSpaceBuilder().pcie(type).set32(pcie + 0x0c, 0x05000000)).port_number;
+  };
+  EXPECT_EQ(number(downstream), 5);
+  EXPECT_EQ(number(endpoint), std::nullopt);
+}
+
+TEST(ConfigFacts, TakeAnAcsDwordOfAllOnesForUnread) {
+  EXPECT_EQ(decode(ConfigSpaceBuilder().pcie(downstream).acs(0x7f, 0x1d)).acs.state, Acs::State::present);
+  EXPECT_EQ(decode(ConfigSpaceBuilder().pcie(downstream).acs(0xffff, 0xffff)).acs.state, Acs::State::unknown);
+}
+
+TEST(ConfigFacts, ReadTheEgressControlVectorWhereEgressControlIsOn) {
+  const auto vector = [](std::uint16_t control, std::size_t readable = 4096) {
+    return decode(ConfigSpaceBuilder().pcie(downstream).acs(0x287f, control).set32(acs + 8, 0x12).set32(acs + 12, 0x80), readable)
+        .acs.egress;
+  };
+  EXPECT_THAT(vector(egress_control), ElementsAre(0x12, 0x80));  // 0x28 = 40 bits
+  EXPECT_THAT(vector(0), IsEmpty());
+  EXPECT_THAT(vector(egress_control, acs + 12), ElementsAre(0x12));
+}
+
+TEST(ConfigFacts, SayWhenACapabilityListBreaksOff) {
+  const auto config = ConfigSpaceBuilder().pcie(endpoint).msix(8, 0, 0, 0, 0x800);
+  EXPECT_FALSE(decode(config).has_unread_capabilities);
+  EXPECT_TRUE(decode(config).msix.has_value());
+  EXPECT_TRUE(decode(config, pcie + 4).has_unread_capabilities);
+  EXPECT_TRUE(decode(config, 64).has_unread_capabilities);
+  EXPECT_FALSE(decode(ConfigSpaceBuilder()).has_unread_capabilities) << "a function without capabilities";
+}
+
+}  // namespace
+
+}  // namespace p2pd::test
