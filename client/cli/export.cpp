@@ -37,15 +37,15 @@ p2pd::Reach find_reach(Source& source, const Device& initiator, const Device& ta
   using p2pd::Tristate;
   if (std::none_of(target.bars.begin(), target.bars.end(), has_memory)) return {};
   bool all_yes = true;
-  bool any_no = false;
+  p2pd::Reach reach;
   for (const auto& bar : target.bars) {
     if (!has_memory(bar)) continue;
     const auto verdict = source.check(initiator.address, target.address + ":" + std::to_string(bar.index), {});
     all_yes = all_yes && verdict.possible == Answer::yes && verdict.route == "root-complex";
-    any_no = any_no || verdict.possible == Answer::no;
+    if (verdict.writes == Answer::no) reach.writes = Tristate::no;
+    if (verdict.reads == Answer::no) reach.reads = Tristate::no;
   }
-  const auto answer = any_no ? Tristate::no : all_yes ? Tristate::yes : Tristate::unknown;
-  return {.writes = answer, .reads = answer};
+  return all_yes ? p2pd::Reach{.writes = Tristate::yes, .reads = Tristate::yes} : reach;
 }
 
 p2pd::PeersTable make_table(Source& source, const std::vector<std::string>& names) {
