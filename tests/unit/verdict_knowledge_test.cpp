@@ -22,7 +22,7 @@ struct Drawn {
   Address initiator;
   TargetName target;
 
-  [[nodiscard]] Verdict judged() const { return judge({host, functions}, builtin_tables(), initiator, target); }
+  [[nodiscard]] Verdict judged() const { return judge({host, functions}, shipped_tables(), initiator, target); }
   [[nodiscard]] Function& function(const Address& address) {
     return *std::find_if(functions.begin(), functions.end(), [&](const Function& one) { return one.address == address; });
   }
