@@ -55,6 +55,12 @@ Outcome<const Function*> Arbiter::may_acquire(const Caller& caller, const Addres
     if (!names.empty())
       return refuse(ErrorCode::blocked,
                     fmt::format("{} reaches without passing the IOMMU: {} [reach-not-owned]", text, fmt::join(names, ", ")));
+    const auto targets = targets_in_reach(*machine_, state_, *function);
+    if (!targets.empty() && !caller.granted.contains(Action::switch_route))
+      return refuse(ErrorCode::not_permitted,
+                    fmt::format("{} reaches without passing the IOMMU, so that no mapping would limit it: {}; action "
+                                "org.p2pd1.switch-route is needed",
+                                text, fmt::join(targets, ", ")));
   }
   return function;
 }

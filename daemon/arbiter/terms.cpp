@@ -61,6 +61,15 @@ std::vector<std::string> driven_in_reach(const Machine& machine, const Function&
   return names;
 }
 
+std::vector<std::string> targets_in_reach(const Machine& machine, const State& state, const Function& initiator) {
+  std::vector<std::string> names;
+  if (state.targets.empty()) return names;
+  const auto reach = reach_set(machine, initiator).functions;
+  for (const auto& [name, target] : state.targets)
+    if (std::binary_search(reach.begin(), reach.end(), name.device)) names.push_back(name.to_string());
+  return names;
+}
+
 std::vector<std::string> mapped_by_others_in_reach(const Machine& machine, const State& state, const Function& initiator,
                                                    uid_t uid) {
   std::vector<std::string> names;

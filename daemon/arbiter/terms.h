@@ -30,6 +30,9 @@ namespace p2pd {
 // What of that kind the initiator reaches without passing the IOMMU.
 [[nodiscard]] std::vector<std::string> driven_in_reach(const Machine& machine, const Function& initiator);
 
+// Enabled targets that the initiator reaches without passing the IOMMU: who is lent it needs no mapping for them.
+[[nodiscard]] std::vector<std::string> targets_in_reach(const Machine& machine, const State& state, const Function& initiator);
+
 // Targets within its reach that somebody else than `uid` has mapped: past the IOMMU nothing would keep the two apart.
 [[nodiscard]] std::vector<std::string> mapped_by_others_in_reach(const Machine& machine, const State& state,
                                                                  const Function& initiator, uid_t uid);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "bus/grant_requests.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <utility>
 
+#include "arbiter/terms.h"
 #include "bus/lookup.h"
 #include "bus/options.h"
 #include "bus/paths.h"
@@ -54,7 +58,7 @@ void describe_route(Ask& ask, const Core& core, HoldingId id, const TargetName& 
 
 }  // namespace
 
-Outcome<Ask> ask_acquire(sd_bus_message* call) {
+Outcome<Ask> ask_acquire(sd_bus_message* call, const Core& core) {
   Arguments arguments{call};
   const auto initiator = parse_function(arguments.text());
   auto socket = arguments.descriptor();
@@ -65,7 +69,19 @@ Outcome<Ask> ask_acquire(sd_bus_message* call) {
   if (const auto problem = options.problem(); !problem) return error_of(problem);
   auto lease = check_lease(std::move(socket));
   if (!lease) return error_of(lease);
-  return Ask{Command{Acquire{*initiator, std::move(*lease), address_bits}}, {{"initiator", initiator->to_string()}}, {}, {}};
+  Ask ask;
+  ask.details["initiator"] = initiator->to_string();
+  // The arbiter looks again when the request reaches it.
+  ask.describe = [&core, initiator = *initiator](Ask& described) {
+    const auto* function = core.machine().find(initiator);
+    if (function == nullptr) return;
+    const auto targets = targets_in_reach(core.machine(), core.state(), *function);
+    if (targets.empty()) return;
+    described.details["target"] = fmt::format("{}", fmt::join(targets, ", "));
+    described.actions.push_back(Action::switch_route);
+  };
+  ask.what = Command{Acquire{*initiator, std::move(*lease), address_bits}};
+  return ask;
 }
 
 Outcome<Ask> ask_map_memory(sd_bus_message* call, const Core& core) {

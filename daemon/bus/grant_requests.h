@@ -8,7 +8,7 @@
 
 namespace p2pd {
 
-[[nodiscard]] Outcome<Ask> ask_acquire(sd_bus_message* call);
+[[nodiscard]] Outcome<Ask> ask_acquire(sd_bus_message* call, const Core& core);
 [[nodiscard]] Outcome<Ask> ask_map_memory(sd_bus_message* call, const Core& core);
 [[nodiscard]] Outcome<Ask> ask_map(sd_bus_message* call, const Core& core);
 [[nodiscard]] Outcome<Ask> ask_export_dma_buf(sd_bus_message* call);

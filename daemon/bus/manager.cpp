@@ -129,7 +129,7 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
   // ---- requests: the intake answers them by the raw message, so the Result is dropped (a dropped one sends nothing)
 
   void Acquire(sdbus::Result<sdbus::ObjectPath, Variants>&&, std::string, sdbus::UnixFd, Variants) override {
-    intake_.take(manager_interface, [](sd_bus_message* call) { return ask_acquire(call); });
+    intake_.take(manager_interface, [this](sd_bus_message* call) { return ask_acquire(call, core_); });
   }
   void MapMemory(sdbus::Result<sdbus::ObjectPath, std::uint64_t>&&, sdbus::ObjectPath, sdbus::UnixFd, std::uint64_t,
                  std::uint64_t, Variants) override {

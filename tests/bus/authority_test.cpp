@@ -167,7 +167,12 @@ TEST_F(Authority, AsksForASwitchRouteInAddition) {
   let_clients_work();
   (void)root.enable(switched_target_bar).granted();
   (void)root.offer(switched_initiator).granted();
+  const Lease refused;
+  EXPECT_EQ(alice.acquire(switched_initiator, refused).error, "NotPermitted") << "it needs no mapping to get there";
+  EXPECT_EQ(polkit.last_question().action, "org.p2pd1.switch-route");
+  polkit.allow("switch-route", alice_uid);
   const auto held = acquire(alice, switched_initiator);
+  polkit.deny("switch-route", alice_uid);
   EXPECT_EQ(alice.map(held.path, switched_target_bar).error, "NotPermitted");
   polkit.allow("switch-route", alice_uid);
   const auto granted = alice.map(held.path, switched_target_bar).granted();

@@ -168,7 +168,7 @@ TEST(ArbiterPicture, RevokesASwitchRouteWhoseTargetMoved) {
   ReadyDesk desk(machine);
   auto permitted = caller(alice);
   permitted.granted.insert(Action::switch_route);
-  const auto mapped = desk.map(permitted, desk.hold(), peer_name);
+  const auto mapped = desk.map(permitted, desk.hold(permitted), peer_name);
   desk.kernel_works();
   desk.becomes(changed(machine, initiator, asleep));
   ASSERT_TRUE(desk.told.empty()) << "its cookie lies in a window by nature";

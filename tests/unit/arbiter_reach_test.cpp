@@ -33,7 +33,9 @@ struct Scene : Desk {
     EXPECT_TRUE(answer(offer(distant_initiator)));
   }
   RequestId acquired(uid_t who, std::string_view what) {
-    const auto request = acquire(caller(who), what);
+    auto permitted = caller(who);
+    permitted.granted.insert(Action::switch_route);
+    const auto request = acquire(permitted, what);
     kernel_works();
     return request;
   }
@@ -52,6 +54,20 @@ TEST(ArbiterReach, LendsNobodyAnInitiatorThatReachesWhatAnotherUserHasMapped) {
   ASSERT_EQ(desk.error(refused), ErrorCode::blocked);
   EXPECT_THAT(desk.answer(refused).error().text, HasSubstr("which another user has mapped [reach-not-owned]"));
   EXPECT_TRUE(desk.answer(desk.acquired(alice, other_initiator))) << "her own";
+}
+
+TEST(ArbiterReach, NeedsTheActionOfASwitchRouteForAnInitiatorThatNeedsNoMapping) {
+  Scene desk(acs_clear);
+  const auto refused = desk.acquire(caller(alice), other_initiator);
+  ASSERT_EQ(desk.error(refused), ErrorCode::not_permitted);
+  EXPECT_THAT(desk.answer(refused).error().text, HasSubstr("0000:04:00.0:2"));
+  EXPECT_THAT(desk.answer(refused).error().text, HasSubstr("org.p2pd1.switch-route"));
+  EXPECT_TRUE(desk.answer(desk.acquired(alice, other_initiator)));
+
+  Scene apart(acs_redirect);
+  const auto lent = apart.acquire(caller(alice), other_initiator);
+  apart.kernel_works();
+  EXPECT_TRUE(apart.answer(lent));
 }
 
 TEST(ArbiterReach, LendsItWhereThePortsRedirect) {

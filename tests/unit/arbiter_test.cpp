@@ -234,10 +234,10 @@ TEST(Arbiter, IgnoresADeadlineWhenTheClientLetGoBefore) {
 
 TEST(Arbiter, NeedsItsOwnActionForASwitchRoute) {
   ReadyDesk desk(plain_switch());
-  const auto holding = desk.hold();
-  EXPECT_EQ(desk.error(desk.map(caller(alice), holding, peer_name)), ErrorCode::not_permitted);
   auto permitted = caller(alice);
   permitted.granted.insert(Action::switch_route);
+  const auto holding = desk.hold(permitted);
+  EXPECT_EQ(desk.error(desk.map(caller(alice), holding, peer_name)), ErrorCode::not_permitted);
   const auto mapped = desk.map(permitted, holding, peer_name);
   desk.kernel_works();
   const auto* bar = desk.arbiter().machine().find(at("0000:04:00.0"))->find_bar(2);
