@@ -14,6 +14,7 @@ std::string explanation_json(const Explanation& explanation) {
   json["sentence"] = sentence(explanation.verdict);
 
   std::vector<Device> devices;
+  devices.reserve(explanation.path.size());
   for (const auto& hop : explanation.path) devices.push_back(hop.device);
   auto functions = Json::parse(functions_json(devices)).at("functions");
   json["path"] = Json::array();

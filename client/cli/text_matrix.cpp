@@ -68,6 +68,7 @@ std::size_t columns_that_fit(std::size_t name_width, std::size_t columns, const 
 
 std::string members_text(const Fold& fold) {
   std::vector<std::string> names;
+  names.reserve(fold.members.size());
   for (const auto& member : fold.members) names.push_back(member.address);
   constexpr std::size_t most = 9;
   if (names.size() <= most) return fmt::format("{}", fmt::join(names, " "));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <memory>
 
 #include "platform/kernel_release.h"
 #include "platform/toml_fields.h"
@@ -16,8 +17,9 @@ namespace {
 
 std::optional<std::uint16_t> parse_device(std::string_view digits) {
   std::uint16_t value = 0;
-  const auto* const end = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), end, value, 16);
+  const auto* const begin = std::to_address(digits.begin());
+  const auto* const end = std::to_address(digits.end());
+  const auto parsed = std::from_chars(begin, end, value, 16);
   if (digits.size() != 4 || parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
   return value;
 }
