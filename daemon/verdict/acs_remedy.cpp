@@ -104,7 +104,8 @@ std::string price_of_clearing(const Machine& machine, std::span<const Function* 
     prices.push_back(fmt::format("{} reaches {} more ({} before, {} after): {}", functions[i]->address.to_string(), gained.size(),
                                  before.size(), after.size(), name_some(gained)));
   }
-  if (functions.size() > most_priced) prices.push_back(fmt::format("and so do {} more", functions.size() - most_priced));
+  if (functions.size() > most_priced)
+    prices.push_back(fmt::format("{} more functions below these ports were not counted", functions.size() - most_priced));
   if (prices.empty()) return "";
   return fmt::format("past the IOMMU {}", fmt::join(prices, "; "));
 }

@@ -23,6 +23,27 @@ void add_once(std::vector<std::string>& to, std::string what) {
   if (std::find(to.begin(), to.end(), what) == to.end()) to.push_back(std::move(what));
 }
 
+// Of FLAGS@PORT, bits from the right: what either sets or clears. The kernel takes the first entry that names a port
+// (drivers/pci/pci.c __pci_config_acs()), so there must be one for each.
+std::string with_flags_of(const std::string& a, std::string_view b) {
+  auto flags = a.substr(0, a.find('@'));
+  auto more = std::string(b.substr(0, b.find('@')));
+  const auto length = std::max(flags.size(), more.size());
+  for (auto* one : {&flags, &more}) one->insert(0, length - one->size(), 'x');
+  for (std::size_t i = 0; i < length; ++i)
+    if (flags[i] == 'x') flags[i] = more[i];
+  return flags + a.substr(a.find('@'));
+}
+
+void add_flags(std::vector<std::string>& ports, std::string_view port) {
+  const auto name = port.substr(std::min(port.find('@'), port.size()));
+  const auto same = std::find_if(ports.begin(), ports.end(), [&](const std::string& one) { return one.ends_with(name); });
+  if (same == ports.end())
+    ports.emplace_back(port);
+  else
+    *same = with_flags_of(*same, port);
+}
+
 // One `pci=` for all: options of one are separated by commas (Documentation/admin-guide/kernel-parameters.txt), and of two
 // options of one name the later replaces the earlier (drivers/pci/pci.c pci_setup()), so lists of ports are joined by ';'.
 class CommandLine {
@@ -42,7 +63,10 @@ class CommandLine {
       for (auto list = option.substr(equals + 1); !list.empty();) {
         const auto port = list.substr(0, list.find(';'));
         list.remove_prefix(std::min(list.size(), port.size() + 1));
-        add_once(ports, std::string(port));
+        if (port.find('@') == std::string_view::npos)
+          add_once(ports, std::string(port));
+        else
+          add_flags(ports, port);
       }
     }
   }

@@ -26,7 +26,8 @@ _ALLOWED = (0, errno.EIO)
 # p2pdma's EREMOTEIO, and what the block layer makes of it.
 _REFUSED = (errno.EREMOTEIO, errno.EINVAL)
 
-_ACS_REMEDY = re.compile(r"pci=disable_acs_redir=(.*)")
+# The redirects alone: what else of ACS stands in the way of a request, the kernel does not ask for.
+_ACS_REMEDY = re.compile(r"pci=config_acs=((?:(?:0x)?00xx@[^;]+;?)+)")
 
 # no_timer_check: the emulated timer is late when the host is busy, which the kernel takes for a broken one. The log has a
 # line for each pair. Of systemd no more is wanted than udev, and what p2pd.service asks for.
@@ -76,7 +77,7 @@ class Answers:
         return found
 
     def acs_remedies(self) -> dict[Pair, list[str]]:
-        """The functions that p2pd would have redirect no more, for each pair with such a remedy."""
+        """What p2pd would tell the kernel about functions that redirect, FLAGS@FUNCTION, for each pair with such a remedy."""
         remedies = {}
         for pair, p2pd in zip(self.pairs, self.p2pd, strict=True):
             for blocker in p2pd["blockers"]:

@@ -85,8 +85,8 @@ class Boots:
     def _remedied(self) -> Boot:
         """The same machine with everything that p2pd would have changed about its ACS."""
         remedies = self.answers(REDIRECTING).acs_remedies().values()
-        ports = sorted({port for ports in remedies for port in ports})
-        return replace(BOOTS[REDIRECTING], arguments=(f"pci=disable_acs_redir={';'.join(ports)}",))
+        told = sorted({item for items in remedies for item in items})
+        return replace(BOOTS[REDIRECTING], arguments=(f"pci=config_acs={';'.join(told)}",))
 
     def _ask(self, name: str, boot: Boot) -> Answers:
         assert self._prepared.packages
@@ -115,13 +115,14 @@ def test_p2pd_says_of_every_pair_what_the_kernel_does(boots: Boots, name: str) -
     assert set(refused) <= answers.refused
 
 
-def test_what_p2pd_would_change_about_acs_lets_just_those_pairs_through(boots: Boots) -> None:
+def test_what_p2pd_would_change_about_acs_lets_those_pairs_through(boots: Boots) -> None:
     before, after = boots.answers(REDIRECTING), boots.answers(REMEDIED)
     helped = set(before.acs_remedies())
     log.info("%d pairs had a remedy; %d allowed before, %d after", len(helped), len(before.allowed), len(after.allowed))
     assert helped
     assert helped <= before.refused
-    assert after.allowed == before.allowed | helped
+    # And whoever else passes a port that redirects no more.
+    assert after.allowed >= before.allowed | helped
 
 
 def test_p2pds_list_of_host_bridges_is_the_kernels() -> None:
