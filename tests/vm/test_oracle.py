@@ -58,7 +58,8 @@ KNOWN: dict[str, tuple[list[Pair], list[Pair]]] = {
     "Dhyana-iommu": ([WITHIN_PLAIN], [WITHIN_ACS, TWINS, ROOT_PORTS, WITHIN_SECOND, THIRD_TO_FOURTH]),
     "Dhyana": ([WITHIN_PLAIN, WITHIN_ACS, TWINS], [ROOT_PORTS, WITHIN_SECOND, THIRD_TO_FOURTH]),
     "own-entries": ([WITHIN_PLAIN, WITHIN_SECOND, THIRD_TO_FOURTH], [WITHIN_ACS, TWINS, ROOT_PORTS, SECOND_TO_THIRD]),
-    "remedied": ([WITHIN_PLAIN, WITHIN_ACS, TWINS], [ROOT_PORTS, WITHIN_SECOND, THIRD_TO_FOURTH]),
+    # Of two functions of one device p2pd does not know whether it routes between them: no change of ACS would tell.
+    "remedied": ([WITHIN_PLAIN, WITHIN_ACS], [TWINS, ROOT_PORTS, WITHIN_SECOND, THIRD_TO_FOURTH]),
 }
 
 
