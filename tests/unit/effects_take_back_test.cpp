@@ -48,7 +48,7 @@ TEST_F(LeftBehind, NothingStaysInTheStoreOrOpen) {
   take_back_store(vfio, store);
   EXPECT_THAT(store.names(), IsEmpty());
   EXPECT_EQ(store.barriers(), 1);
-  EXPECT_EQ(open_fds(), before - 3);
+  EXPECT_LE(open_fds(), before - 3);
 }
 
 TEST_F(LeftBehind, WhatDoesNotUnmapStaysInTheStoreWithItsLease) {

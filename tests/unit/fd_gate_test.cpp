@@ -57,7 +57,8 @@ TEST_F(Gate, LeavesNothingBehind) {
   {
     const auto tokens = receive();
   }
-  EXPECT_TRUE(loop.turn_until([&] { return open_fds() == own - 1; }));  // one end of the pair
+  EXPECT_TRUE(
+      loop.turn_until([&] { return open_fds() <= own - 1; }));  // one end of the pair; threads of other tests may close theirs
 }
 
 TEST_F(Gate, LetsAMessageInWithoutFilesWhenThereIsNoRoomForAllOfThem) {
