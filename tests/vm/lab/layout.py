@@ -24,6 +24,8 @@ class Layout:
     devices: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     memories: dict[str, int] = field(default_factory=dict)
     disks: dict[str, int] = field(default_factory=dict)
+    # What the hypervisor tells the guest, by name: fw_cfg.
+    firmware_files: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)

@@ -321,6 +321,10 @@ def _command(
         with open(path, "wb") as file:
             file.truncate(size)
         words += ["-drive", f"if=none,id={name}_disk,file={path},format=raw"]
+    for name, content in layout.firmware_files.items():
+        path = directory / name.replace("/", "_")
+        path.write_text(content)
+        words += ["-fw_cfg", f"name={name},file={path}"]
     for driver, properties in layout.devices:
         words += device(driver, properties)
     return words
