@@ -98,9 +98,10 @@ Doorkeeper::Doorkeeper(sd_bus* bus, std::function<std::uint64_t()> objects, std:
   filter_.reset(slot);
 }
 
-void Doorkeeper::done_with(const std::string& sender) {
+// Before the answer leaves: who has it may have sent the next call a moment later.
+void Doorkeeper::take_up(const std::string& sender) {
   const auto read = FdGate::bytes_received();
-  overlap_.done(sender, read, read + bytes_waiting(bus_));
+  overlap_.taken_up(sender, read, read + bytes_waiting(bus_));
 }
 
 void Doorkeeper::charge() {
@@ -108,7 +109,6 @@ void Doorkeeper::charge() {
   const auto work = (read(CLOCK_THREAD_CPUTIME_ID) - begin_).count();
   if (work > small_work) loop_time_.charge(sender_, work, now());
   if (overlaps_) crowd_time_.charge(sender_, work + (is_request_ ? unseen_work_of_a_request : unseen_work), now());
-  done_with(sender_);
   sender_.clear();
 }
 
@@ -124,7 +124,6 @@ int Doorkeeper::on_next_turn(sd_event_source* /*source*/, void* userdata) {
 int Doorkeeper::turn_away(sd_bus_message* call, ErrorCode code, const char* text) {
   const std::string sender = sd_bus_message_get_sender(call);
   refusals_.refuse(call, sender, {error_name(code), text, 0});
-  done_with(sender);
   return 1;  // taken: nobody else sees it
 }
 
@@ -138,6 +137,7 @@ int Doorkeeper::look_at(sd_bus_message* message) {
                      "this connection has asked for more work than its share: wait a few seconds, and ask for less");
   is_request_ = is_request(message);
   overlaps_ = refusals_.holds_one_of(sender) || overlap_.is_seen(sender, turn_begin_) || (is_request_ && is_waiting_(sender));
+  take_up(sender);
   if (overlaps_ && crowd_time_.owes(sender, now()))
     return turn_away(message, ErrorCode::quota_exceeded,
                      "this connection has asked for too much at once: wait for answers before you ask on");

@@ -30,7 +30,7 @@ class Doorkeeper {
   [[nodiscard]] int look_at(sd_bus_message* message);
   [[nodiscard]] int turn_away(sd_bus_message* call, ErrorCode code, const char* text);
   void charge();
-  void done_with(const std::string& sender);
+  void take_up(const std::string& sender);
   static int on_message(sd_bus_message* message, void* userdata, sd_bus_error* error);
   static int on_next_turn(sd_event_source* source, void* userdata);
 

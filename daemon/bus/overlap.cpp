@@ -14,7 +14,7 @@ bool Overlap::is_seen(const std::string& sender, std::uint64_t begin) const {
   return found != arrived_.end() && begin < found->second;
 }
 
-void Overlap::done(const std::string& sender, std::uint64_t read, std::uint64_t arrived) {
+void Overlap::taken_up(const std::string& sender, std::uint64_t read, std::uint64_t arrived) {
   // What lies behind us says nothing any more; and no memory without end for senders who come and go.
   if (arrived_.size() >= most_senders) std::erase_if(arrived_, [&](const auto& entry) { return entry.second <= read; });
   if (arrived_.size() >= most_senders) arrived_.clear();

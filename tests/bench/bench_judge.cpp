@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include <stdexcept>
 #include <vector>
 
 #include "benches.h"
+#include "hwloc_tree.h"
 #include "shipped_tables.h"
 #include "sources/source.h"
 #include "verdict/judge.h"
@@ -32,6 +34,28 @@ double nanoseconds_of(const char* name, const Body& body) {
   benchmark::RunSpecifiedBenchmarks(&keeper);
   benchmark::ClearRegisteredBenchmarks();
   return keeper.nanoseconds;
+}
+
+// 512 endpoints, each with each: as many pairs as an operator looks at.
+void measure_matrix(Table& table, const Outliner& outliner, const std::vector<Address>& initiators,
+                    const std::vector<TargetName>& targets) {
+  constexpr std::size_t side = 512;
+  if (initiators.size() < side || targets.size() < side) return;
+  const auto milliseconds =
+      nanoseconds_of("matrix",
+                     [&] {
+                       std::vector<PairEnd> columns;
+                       columns.reserve(side);
+                       for (std::size_t i = 0; i < side; ++i)
+                         columns.emplace_back(outliner.target(targets[i * (targets.size() / side)])).conclude();
+                       for (std::size_t i = 0; i < side; ++i) {
+                         auto row = outliner.initiator(initiators[i * (initiators.size() / side)]);
+                         row.conclude();
+                         for (const auto& column : columns) benchmark::DoNotOptimize(outliner.between(row, column));
+                       }
+                     }) /
+      1e6;
+  table.add("judge: a matrix of 512 x 512, from nothing", milliseconds, "ms", at_most(100));
 }
 
 }  // namespace
@@ -70,6 +94,19 @@ void measure_judge(Table& table, const std::filesystem::path& sysfs_root) {
                              row = (row + 37) % rows.size();
                            }),
             "ns", at_most(200));
+  measure_matrix(table, outliner, initiators, targets);
+  const HwlocTree hwloc(*machine);
+  row = column = 0;
+  table.add(fmt::format("hwloc: where two of {} devices meet, no more", hwloc.devices().size()),
+            nanoseconds_of("hwloc",
+                           [&] {
+                             const auto& devices = hwloc.devices();
+                             benchmark::DoNotOptimize(HwlocTree::common_ancestor(devices[row % devices.size()], devices[column]));
+                             if (++column < devices.size()) return;
+                             column = 0;
+                             row = (row + 37) % devices.size();
+                           }),
+            "ns");
   table.add("judge: one end of many pairs",
             nanoseconds_of("end",
                            [&] {

@@ -16,6 +16,7 @@
 
 #include "built_programs.h"
 #include "model/unique_fd.h"
+#include "test_paths.h"
 
 namespace p2pd::bench {
 

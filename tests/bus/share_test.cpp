@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Asking is free, but nobody gets more of p2pd's time than a share of it.
+#include <sys/resource.h>
+
 #include "harness/scene.h"
 
 namespace p2pd::test {
@@ -43,6 +45,18 @@ TEST_F(Share, OfCallsThatOverlapEndsInRefusalsAndEachIsAnswered) {
   }
   EXPECT_EQ(errors, (std::set<std::string>{"", "QuotaExceeded"}));
   EXPECT_EQ(alice.call(cheap).error, "") << "what does not overlap is answered";
+}
+
+// A client that gets the answer sends the next call before p2pd has come to do anything else: p2pd is made slow for that.
+TEST_F(Share, IsNotUsedUpByOneCallAfterTheOther) {
+  ASSERT_EQ(::setpriority(PRIO_PROCESS, static_cast<id_t>(daemon->process().pid()), 19), 0);
+  const Client::Call check{
+      .path = "/org/p2pd1", .method = "org.p2pd1.Manager.Check", .arguments = {initiator, target_bar, Options{}}};
+  const Client::Call ping{.path = "/org/p2pd1", .method = "org.freedesktop.DBus.Peer.Ping", .arguments = {}};
+  for (int count = 0; count < 2500; ++count) {
+    ASSERT_EQ(alice.call(check).error, "") << "after " << count;
+    ASSERT_EQ(alice.call(ping).error, "") << "after " << count;
+  }
 }
 
 TEST_F(Share, IsNotUsedUpByWhatIsCheap) {
