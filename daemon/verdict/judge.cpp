@@ -152,6 +152,10 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   verdict.kernel.distance = between.path.path.distance;
   verdict.kernel.table = kernel_name(kernel);
   verdict.notes = notes_about_table(machine.host(), tables);
+  if (!machine.host().is_live)
+    verdict.notes.emplace_back(
+        "not-in-a-dump: which regions firmware reserved for a function (RMRR): the kernel gives no function that has one to "
+        "VFIO");
   note_path(between.path, verdict.kernel, verdict.notes);
   note_unsafe(between.is_unsafe, verdict.notes);
   if (between.description) note_description(*between.description, verdict.notes);

@@ -102,6 +102,16 @@ TEST_F(ClientProgram, ExplainsThePathAndWhatElseIsReached) {
   EXPECT_EQ(printed_json().at("path").at(1).at("acs").at("state"), "present");
 }
 
+TEST_F(ClientProgram, ExportsToAGuestOnlyWhatTheRootComplexForwards) {
+  ASSERT_EQ(run(alice_uid, {"export", "--format", "peers", std::string(initiator) + "=0000:01:00.0", peer}), 0) << printed();
+  const auto table = printed();
+  EXPECT_THAT(table, HasSubstr("from = \"0000:01:00.0\"\nto = \"0000:04:00.0\"\nwrites = \"yes\"\nreads = \"yes\"\n"));
+
+  ASSERT_EQ(run(alice_uid, {"export", "--format", "peers", switched_initiator, "0000:0b:00.0"}), 0) << printed();
+  EXPECT_THAT(printed(), HasSubstr("writes = \"unknown\"\nreads = \"unknown\"\n")) << "a switch knows no address of a guest";
+  EXPECT_THAT(printed(), testing::Not(HasSubstr("\"yes\"")));
+}
+
 TEST_F(ClientProgram, NamesTheActionThatWouldPermitIt) {
   EXPECT_EQ(run(alice_uid, {"enable", target_bar}), 3);
   EXPECT_THAT(printed(), testing::StartsWith("p2p-client: error: "));

@@ -75,6 +75,7 @@ TEST(ClientDumpFacts, MakeNothingCertainThatNoDumpTells) {
   EXPECT_THAT(codes(ran, true),
               testing::AllOf(Not(testing::Contains("initiator-not-on-vfio-pci")), Not(testing::Contains("no-iommu-group"))));
   EXPECT_THAT(codes(ran, false), testing::Contains("initiator-not-on-vfio-pci"));
+  EXPECT_THAT(json::parse(ran.out).at("notes").dump(), HasSubstr("RMRR")) << "and what is told nowhere is said";
   EXPECT_EQ(ran.status, cli::exit_unknown);
 }
 
