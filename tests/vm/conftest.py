@@ -66,7 +66,16 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     prepared = prepare.everything(make_kernel=make_kernel, with_packages=wants_p2pd, with_tools=wants_p2pd)
     with tempfile.TemporaryDirectory() as cargo:
         loaded = prepared.load(Path(cargo))
-        with Machine.boot(kernel_to_boot=prepared.kernel, cargo=loaded, hotplug=hotplug) as booted:
+        # QEMU's threads and code that another processor patches do not get on (an int3 in ktime_get of 7.3.4); and the
+        # emulated timer is late when the host is busy, which that kernel takes for a broken one.
+        is_newest = make_kernel is kernel.newest
+        with Machine.boot(
+            kernel_to_boot=prepared.kernel,
+            cargo=loaded,
+            hotplug=hotplug,
+            processors=1 if is_newest else 2,
+            arguments=("no_timer_check",) if is_newest else (),
+        ) as booted:
             yield booted
 
 
