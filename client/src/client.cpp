@@ -202,6 +202,11 @@ void Client::unbind(const std::string& address, bool force) {
   guard([&] { device.Unbind({{"force", sdbus::Variant{force}}}); });
 }
 
+void Client::reset(const std::string& address, const TakeBackOptions& options) {
+  auto device = device_proxy(*connection_, address);
+  guard([&] { device.Reset(take_back(options)); });
+}
+
 Holding Client::acquire(const std::string& initiator, const AcquireOptions& options) {
   auto pair = Lease::create();
   const auto [path, grant] = guard([&] {

@@ -88,6 +88,15 @@ class Arbiter {
   void give_back(const Address& address, const Owner& asker);
   void unbind_what_was_given_back();
 
+  // Resets (resets.cpp).
+  void on(RequestId id, const Caller& caller, Reset& command);
+  void on(const FunctionReset& event);
+  [[nodiscard]] Outcome<void> may_reset(const Address& device) const;
+  [[nodiscard]] Outcome<void> not_resetting(const Address& device) const;
+  void reset_what_was_given_back();
+  // The holding of the function, and the mappings of its BARs.
+  [[nodiscard]] std::vector<GrantId> grants_on(const Address& device) const;
+
   // Holdings (holdings.cpp).
   void on(RequestId id, const Caller& caller, Acquire& command);
   void on(HoldingOpened& event);
@@ -152,6 +161,12 @@ class Arbiter {
     bool waits_for_function = false;  // unbind by force: first p2pd gives the function back
   };
 
+  struct Resetting {
+    RequestId request;
+    Owner owner;
+    bool is_running = false;  // in the kernel; before, what uses the function is being taken back
+  };
+
   ArbiterSettings settings_;
   std::shared_ptr<const Machine> machine_;
   PlatformTables tables_;
@@ -159,6 +174,7 @@ class Arbiter {
   std::uint64_t next_id_;
   std::map<Address, TargetDevice> devices_;
   std::map<Address, DriverChange> changing_driver_;
+  std::map<Address, Resetting> resetting_;
   // Requests that wait for something to finish.
   struct Enabling {
     RequestId request;

@@ -85,6 +85,12 @@ struct UnbindDriver {
   bool force = false;
 };
 
+struct Reset {
+  Address device;
+  bool force = false;  // revoke what uses it
+  std::chrono::milliseconds grace{0};
+};
+
 struct Acquire {
   Address initiator;
   Lease lease;
@@ -120,8 +126,8 @@ struct Revoke {
   std::chrono::milliseconds grace{0};
 };
 
-using Command =
-    std::variant<Enable, Disable, Offer, Withdraw, BindDriver, UnbindDriver, Acquire, MapMemory, MapTarget, Release, Revoke>;
+using Command = std::variant<Enable, Disable, Offer, Withdraw, BindDriver, UnbindDriver, Reset, Acquire, MapMemory, MapTarget,
+                             Release, Revoke>;
 
 struct Request {
   RequestId id;

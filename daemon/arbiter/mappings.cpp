@@ -80,6 +80,7 @@ void Arbiter::on(RequestId id, const Caller& caller, MapMemory& command) {
 Outcome<const Target*> Arbiter::usable_target(const Holding& holding, const TargetName& name, Access access) const {
   auto target = enabled_target(state_, *machine_, name);
   if (!target) return target;
+  if (const auto quiet = not_resetting(name.device); !quiet) return error_of(quiet);
   const auto text = name.to_string();
   if ((*target)->access && !allows(*(*target)->access, access))
     return refuse(ErrorCode::not_permitted,

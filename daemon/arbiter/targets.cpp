@@ -62,6 +62,7 @@ void Arbiter::on(RequestId id, const Caller& caller, Enable& command) {
     return reply(
         id, refuse(ErrorCode::busy, name->device.to_string() + " is offered as an initiator: a function is one or the other"));
   if (const auto quiet = no_driver_change_in_group(function); !quiet) return reply(id, error_of(quiet));
+  if (const auto quiet = not_resetting(name->device); !quiet) return reply(id, error_of(quiet));
   if (function.driver != "vfio-pci")
     return reply(id, refuse(ErrorCode::blocked,
                             fmt::format("{} is bound to {}, not to vfio-pci: p2p-client bind {} [target-not-on-vfio-pci]",

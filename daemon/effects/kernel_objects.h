@@ -24,6 +24,9 @@ class KernelObjects {
   [[nodiscard]] Outcome<UniqueFd> open_target(const OpenTarget& effect);
   [[nodiscard]] Outcome<void> close_target(const CloseTarget& effect);  // close_target.cpp
 
+  // reset_function.cpp
+  [[nodiscard]] Outcome<void> reset_function(const ResetFunction& effect);
+
   struct Opened {
     std::vector<Range<Iova>> valid_iovas;
     std::string backend;

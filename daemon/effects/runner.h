@@ -44,6 +44,7 @@ class Runner {
 
   void run(OpenTarget effect);
   void run(CloseTarget effect);
+  void run(ResetFunction effect);
   void run(OpenHolding effect);
   void run(CloseHolding effect);
   void run(MapClientMemory effect);

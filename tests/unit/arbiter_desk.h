@@ -63,6 +63,9 @@ class Desk {
   RequestId unbind(std::string_view address, bool force = false) {
     return ask(caller(0), UnbindDriver{.device = at(address), .force = force});
   }
+  RequestId reset(std::string_view address, bool force = false, std::chrono::milliseconds grace = {}) {
+    return ask(caller(0), Reset{.device = at(address), .force = force, .grace = grace});
+  }
   RequestId release(const Caller& who, GrantId grant) { return ask(who, Release{grant}); }
 
   void becomes(const Machine& machine) { happens(MachineChanged{std::make_shared<const Machine>(machine)}); }
@@ -137,6 +140,7 @@ class Desk {
   static constexpr Range<Iova> all_iovas{Iova{0}, Bytes{std::uint64_t{1} << 39}};
   void succeed(OpenTarget& effect) { happens(TargetOpened{effect.device, {}}); }
   void succeed(CloseTarget& effect) { happens(TargetClosed{effect.device}); }
+  void succeed(ResetFunction& effect) { happens(FunctionReset{effect.device, {}}); }
   void succeed(OpenHolding& effect) {
     happens(HoldingOpened{effect.holding, AddressSpace{{all_iovas}, effect.backend.empty() ? "vfio-type1" : effect.backend}});
   }
@@ -152,6 +156,7 @@ class Desk {
   }
 
   void fail(OpenTarget& effect, Reason reason) { happens(TargetOpened{effect.device, tl::unexpected(std::move(reason))}); }
+  void fail(ResetFunction& effect, Reason reason) { happens(FunctionReset{effect.device, tl::unexpected(std::move(reason))}); }
   void fail(OpenHolding& effect, Reason reason) { happens(HoldingOpened{effect.holding, tl::unexpected(std::move(reason))}); }
   void fail(MapClientMemory& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(MapPeer& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }

@@ -71,12 +71,32 @@ TEST_F(Effects, MapNoDmaBufThatCannotBeExported) {
 }
 
 TEST_F(Effects, OpenThroughTheBackEndThatWasNamedOnly) {
-  runner->run(OpenHolding{HoldingId{7}, initiator, initiator_group, "iommufd", lease_of(client)});
+  runner->run(OpenHolding{HoldingId{7}, initiator, initiator_group, lease_of(client), "iommufd"});
   EXPECT_EQ(next<HoldingOpened>().outcome.error().code, ErrorCode::not_supported);
   LeaseClient second;
-  runner->run(OpenHolding{HoldingId{7}, initiator, initiator_group, "vfio-type1", lease_of(second)});
+  runner->run(OpenHolding{HoldingId{7}, initiator, initiator_group, lease_of(second), "vfio-type1"});
   EXPECT_TRUE(next<HoldingOpened>().outcome);
   close_holding();
+}
+
+TEST_F(Effects, ResetATargetThatStaysOpen) {
+  ASSERT_TRUE(open_target());
+  runner->run(ResetFunction{target, target_group});
+  EXPECT_TRUE(next<FunctionReset>().outcome);
+  EXPECT_EQ(vfio.calls().back(), "reset 0000:02:00.0");
+  vfio.fail_next("reset", {ErrorCode::not_supported, "no-reset"});
+  runner->run(ResetFunction{target, target_group});
+  EXPECT_EQ(next<FunctionReset>().outcome.error().code, ErrorCode::not_supported);
+  close_target();
+}
+
+TEST_F(Effects, OpenAFunctionForItsResetOnly) {
+  const auto before = open_fds();
+  runner->run(ResetFunction{target, target_group});
+  EXPECT_TRUE(next<FunctionReset>().outcome);
+  EXPECT_THAT(vfio.calls(), ElementsAre("open 0000:02:00.0", "reset 0000:02:00.0", "close 0000:02:00.0"));
+  vfio.forget_closed();
+  EXPECT_EQ(open_fds(), before);
 }
 
 TEST_F(Effects, CloseAHoldingInTheOrderOfGivingWay) {

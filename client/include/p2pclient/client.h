@@ -57,7 +57,7 @@ struct OfferOptions {
   bool trusted_firmware = false;  // lend it although its firmware could forge translated requests (ATS)
 };
 
-// Disable, withdraw.
+// Disable, withdraw, reset.
 struct TakeBackOptions {
   bool force = false;                  // take it from those who use it
   std::chrono::milliseconds grace{0};  // how long they get to quiesce
@@ -124,6 +124,9 @@ class Client {
   void withdraw(const std::string& initiator, const TakeBackOptions& options = {});
   void bind(const std::string& address, bool force = false);  // to vfio-pci; org.p2pd1.bind-driver
   void unbind(const std::string& address, bool force = false);
+  // A function on vfio-pci: what uses it is taken back first, with force; its targets stay enabled. Throws not_supported
+  // when the hardware knows no reset of this function alone.
+  void reset(const std::string& address, const TakeBackOptions& options = {});
 
   // ---- use
   // Borrows an initiator that an operator has offered: its device fd is in the holding. org.p2pd1.acquire; throws Error:
