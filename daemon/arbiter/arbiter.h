@@ -67,6 +67,7 @@ class Arbiter {
   void on(const TargetClosed& event);
   void finish_disable(const TargetName& name);
   void close_device_if_unused(const Address& device);
+  void answer_those_who_closed(const Address& device);
   void on(const DeviceWanted& event);
   // Ends the targets of one function and everything mapped from them.
   void drop_targets_of(const Address& device, RevokeReason reason);
@@ -111,10 +112,20 @@ class Arbiter {
   void on(Unmapped& event);
   [[nodiscard]] Outcome<Holding*> usable_holding(const Caller& caller, HoldingId id);
   [[nodiscard]] Outcome<void> within_mapping_quota(const Caller& caller, Bytes pinned) const;
-  [[nodiscard]] Outcome<const Target*> usable_target(const Holding& holding, const TargetName& name, Access access) const;
-  [[nodiscard]] Mapping& new_mapping(RequestId id, const Caller& caller, const Holding& holding, Range<Iova> iova, Access access);
+  // For a mapping on this holding, or (nothing) an export.
+  [[nodiscard]] Outcome<const Target*> usable_target(const Owner& owner, std::optional<HoldingId> holding, const TargetName& name,
+                                                     Access access) const;
+  [[nodiscard]] Mapping& new_mapping(RequestId id, const Caller& caller, std::optional<HoldingId> holding, Range<Iova> iova,
+                                     Access access);
   void end_mapping(Mapping& mapping);
   void forget_mapping(MappingId id);
+
+  // Exports (exports.cpp).
+  void on(RequestId id, const Caller& caller, ExportDmaBuf& command);
+  void end_export(const Mapping& mapping);
+  // False when nothing of it is to be open any more.
+  [[nodiscard]] bool open_again(const Address& device);
+  void lose_targets_that_did_not_open(const Address& device, const Reason& reason);
 
   // Ends (revocation.cpp).
   void on(RequestId id, const Caller& caller, Release& command);

@@ -116,6 +116,11 @@ struct MapTarget {
   std::optional<Lease> lease;
 };
 
+struct ExportDmaBuf {
+  TargetName target;
+  Lease lease;
+};
+
 struct Release {
   GrantId grant;
 };
@@ -127,7 +132,7 @@ struct Revoke {
 };
 
 using Command = std::variant<Enable, Disable, Offer, Withdraw, BindDriver, UnbindDriver, Reset, Acquire, MapMemory, MapTarget,
-                             Release, Revoke>;
+                             ExportDmaBuf, Release, Revoke>;
 
 struct Request {
   RequestId id;

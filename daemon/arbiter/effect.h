@@ -72,6 +72,21 @@ struct MapPeer {
   Access access = Access::read_write;
   std::optional<Lease> lease;
 };
+// Answered by Mapped; sends the dma-buf over the lease, which is watched from here on. On failure the lease is ended.
+struct ExportBar {
+  MappingId mapping;
+  Address target;
+  unsigned bar = 0;
+  Bytes offset;
+  Bytes length;
+  Lease lease;
+};
+// Closes the function, which takes the dma-buf's memory away for good, and ends the lease. Answered by Unmapped, then by
+// TargetClosed.
+struct EndExport {
+  MappingId mapping;
+  Address device;
+};
 // Answered by Unmapped; ends the mapping's own lease if it has one. On failure it is mapped still.
 struct Unmap {
   MappingId mapping;
@@ -106,7 +121,10 @@ struct PeerMapped {
   Iova cookie;
   Bytes length;
 };
-using ReplyValue = std::variant<std::monostate, HoldingGranted, MemoryMapped, PeerMapped>;
+struct Exported {
+  MappingId mapping;
+};
+using ReplyValue = std::variant<std::monostate, HoldingGranted, MemoryMapped, PeerMapped, Exported>;
 
 // The one answer to a request.
 struct Reply {
@@ -156,7 +174,8 @@ struct Journal {
 // Everything was given back after StopRequested: leave the loop.
 struct Leave {};
 
-using Effect = std::variant<OpenTarget, CloseTarget, ResetFunction, OpenHolding, CloseHolding, MapClientMemory, MapPeer, Unmap,
-                            BindToVfio, UnbindFromVfio, Reply, Tell, StartDeadline, Announce, Journal, Leave>;
+using Effect =
+    std::variant<OpenTarget, CloseTarget, ResetFunction, OpenHolding, CloseHolding, MapClientMemory, MapPeer, ExportBar,
+                 EndExport, Unmap, BindToVfio, UnbindFromVfio, Reply, Tell, StartDeadline, Announce, Journal, Leave>;
 
 }  // namespace p2pd

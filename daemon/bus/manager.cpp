@@ -168,7 +168,9 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
     return guard("ApiVersion", [] { return api_version; });
   }
   Texts Features() override {
-    return guard("Features", [] { return Texts{"check", "enable", "offer", "bind", "acquire", "map-memory", "map"}; });
+    return guard("Features", [] {
+      return Texts{"check", "enable", "offer", "bind", "reset", "acquire", "map-memory", "map", "export-dma-buf"};
+    });
   }
   Texts Backends() override {
     return guard("Backends", [&] { return probe().value_or(Texts{}); });

@@ -28,6 +28,7 @@ struct Writer {
     put(reply, ObjectPath{path_of(GrantId{mapped.mapping})});
     put(reply, mapped.iova.value);
   }
+  void operator()(const Exported& exported) const { put(reply, ObjectPath{path_of(GrantId{exported.mapping})}); }
   void operator()(const PeerMapped& mapped) const {
     put(reply, ObjectPath{path_of(GrantId{mapped.mapping})});
     put(reply, mapped.cookie.value);

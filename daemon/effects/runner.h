@@ -49,6 +49,8 @@ class Runner {
   void run(CloseHolding effect);
   void run(MapClientMemory effect);
   void run(MapPeer effect);
+  void run(ExportBar effect);
+  void run(EndExport effect);
   void run(Unmap effect);
   void run(BindToVfio effect);
   void run(UnbindFromVfio effect);

@@ -59,6 +59,9 @@ class Desk {
     if (own_lease) command.lease.emplace();
     return ask(who, std::move(command));
   }
+  RequestId export_dma_buf(const Caller& who, std::string_view name) {
+    return ask(who, ExportDmaBuf{.target = target(name), .lease = {}});
+  }
   RequestId bind(std::string_view address) { return ask(caller(0), BindDriver{.device = at(address)}); }
   RequestId unbind(std::string_view address, bool force = false) {
     return ask(caller(0), UnbindDriver{.device = at(address), .force = force});
@@ -105,6 +108,7 @@ class Desk {
   }
   [[nodiscard]] HoldingId holding(RequestId id) const { return std::get<HoldingGranted>(answer(id).value()).holding; }
   [[nodiscard]] PeerMapped peer(RequestId id) const { return std::get<PeerMapped>(answer(id).value()); }
+  [[nodiscard]] MappingId exported(RequestId id) const { return std::get<Exported>(answer(id).value()).mapping; }
   [[nodiscard]] MemoryMapped memory(RequestId id) const { return std::get<MemoryMapped>(answer(id).value()); }
   // Whether the journal has a line of this kind with this in its text.
   [[nodiscard]] bool has_noted(Journal::What what, std::string_view text) const {
@@ -147,6 +151,11 @@ class Desk {
   void succeed(CloseHolding& effect) { happens(HoldingClosed{effect.holding}); }
   void succeed(MapClientMemory& effect) { happens(Mapped{effect.mapping, {}}); }
   void succeed(MapPeer& effect) { happens(Mapped{effect.mapping, {}}); }
+  void succeed(ExportBar& effect) { happens(Mapped{effect.mapping, {}}); }
+  void succeed(EndExport& effect) {
+    happens(Unmapped{effect.mapping, {}});
+    happens(TargetClosed{effect.device});
+  }
   void succeed(Unmap& effect) { happens(Unmapped{effect.mapping, {}}); }
   void succeed(BindToVfio& effect) { happens(DriverChanged{effect.request, effect.device, {}}); }
   void succeed(UnbindFromVfio& effect) { happens(DriverChanged{effect.request, effect.device, {}}); }
@@ -160,6 +169,7 @@ class Desk {
   void fail(OpenHolding& effect, Reason reason) { happens(HoldingOpened{effect.holding, tl::unexpected(std::move(reason))}); }
   void fail(MapClientMemory& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(MapPeer& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }
+  void fail(ExportBar& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(Unmap& effect, Reason reason) { happens(Unmapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(BindToVfio& effect, Reason reason) {
     happens(DriverChanged{effect.request, effect.device, tl::unexpected(std::move(reason))});
