@@ -87,6 +87,7 @@ Json to_json(const Device& device) {
             {"port_type", known_or_null(device.port_type)},
             {"is_bridge", device.is_bridge},
             {"link", to_json(device.link)},
+            {"max_payload", or_null(device.max_payload)},
             {"acs", to_json(device.acs)},
             {"memory_decode", or_null(device.memory_decode)},
             {"bus_master", or_null(device.bus_master)},
