@@ -207,7 +207,9 @@ Holding Client::acquire(const std::string& initiator, const AcquireOptions& opti
   const auto [path, grant] = guard([&] {
     // Moved in: sdbus::UnixFd copies lose CLOEXEC.
     const sdbus::UnixFd theirs(pair.theirs.release(), sdbus::adopt_fd);
-    return manager_proxy(*connection_).Acquire(initiator, theirs, address_bits(options.address_bits));
+    auto terms = address_bits(options.address_bits);
+    if (!options.backend.empty()) terms.emplace("backend", sdbus::Variant{options.backend});
+    return manager_proxy(*connection_).Acquire(initiator, theirs, terms);
   });
   auto impl = std::make_unique<Holding::Impl>();
   impl->connection = connection_;

@@ -34,8 +34,8 @@ struct Limits {
 
 struct ArbiterSettings {
   Limits limits;
-  std::uint64_t first_id = 1;  // of holdings and mappings; above all that were ever given out
-  std::string backend = "vfio-type1";
+  std::uint64_t first_id = 1;      // of holdings and mappings; above all that were ever given out
+  std::set<std::string> backends;  // that a client may name
 };
 
 class Arbiter {

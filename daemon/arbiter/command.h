@@ -89,6 +89,7 @@ struct Acquire {
   Address initiator;
   Lease lease;
   unsigned address_bits = 0;  // 0 = as platform.d knows, else 64
+  std::string backend;        // "" = the daemon chooses
 };
 
 struct MapMemory {
@@ -105,7 +106,7 @@ struct MapTarget {
   TargetName target;
   std::optional<Access> access;  // nothing = the least that the target's terms need: what was enabled, else rw
   std::optional<Iova> cookie;    // a fixed address that the client wants
-  std::string backend;           // "" = the daemon chooses
+  std::string backend;           // "" = the holding's; no other can be meant
   std::optional<Lease> lease;
 };
 

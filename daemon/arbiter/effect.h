@@ -31,12 +31,13 @@ struct CloseTarget {
   Address device;
 };
 
-// Opens group, container and device, puts them and the lease into the fd store, sends the device fd over the lease;
-// the lease is watched from here on. Answered by HoldingOpened; on failure nothing stays open, the lease neither.
+// Opens the device in an address space of its own, puts its fds and the lease into the fd store, sends the device fd over the
+// lease; the lease is watched from here on. Answered by HoldingOpened; on failure nothing stays open, the lease neither.
 struct OpenHolding {
   HoldingId holding;
   Address initiator;
   std::uint32_t iommu_group = 0;
+  std::string backend;  // "" = the preferred one of those that can
   Lease lease;
 };
 // Unmaps everything, takes its fds out of the store, closes them, ends the lease. Answered by HoldingClosed. It does not

@@ -44,10 +44,13 @@ struct TargetOpened {
 struct TargetClosed {
   Address device;
 };
+struct AddressSpace {
+  std::vector<Range<Iova>> valid_iovas;  // what the IOMMU can map
+  std::string backend;                   // that made it
+};
 struct HoldingOpened {
   HoldingId holding;
-  // What the IOMMU can map: the container's valid IOVA ranges.
-  Outcome<std::vector<Range<Iova>>> outcome;
+  Outcome<AddressSpace> outcome;
 };
 struct HoldingClosed {
   HoldingId holding;

@@ -109,8 +109,9 @@ void Arbiter::on(RequestId id, const Caller& caller, MapTarget& command) {
   const auto held = usable_holding(caller, command.holding);
   if (!held) return refused(held.error());
   auto& holding = **held;
-  if (!command.backend.empty() && command.backend != settings_.backend)
-    return refused({ErrorCode::not_supported, "there is no back end " + command.backend});
+  if (!command.backend.empty() && command.backend != holding.backend)
+    return refused({ErrorCode::not_supported, fmt::format("{} is mapped by {}, not by {}: Acquire chooses the back end",
+                                                          name_of(holding.id), holding.backend, command.backend)});
   const auto name = resolved(*machine_, command.target);
   if (!name) return refused(name.error());
   const auto enabled = enabled_target(state_, *machine_, *name);

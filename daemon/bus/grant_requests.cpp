@@ -64,6 +64,7 @@ Outcome<Ask> ask_acquire(sd_bus_message* call, const Core& core) {
   auto socket = arguments.descriptor();
   auto options = arguments.options();
   const auto address_bits = options.address_bits();
+  auto backend = options.text("backend");
   options.only_false("wait");
   if (!initiator) return error_of(initiator);
   if (const auto problem = options.problem(); !problem) return error_of(problem);
@@ -80,7 +81,7 @@ Outcome<Ask> ask_acquire(sd_bus_message* call, const Core& core) {
     described.details["target"] = fmt::format("{}", fmt::join(targets, ", "));
     described.actions.push_back(Action::switch_route);
   };
-  ask.what = Command{Acquire{*initiator, std::move(*lease), address_bits}};
+  ask.what = Command{Acquire{*initiator, std::move(*lease), address_bits, std::move(backend).value_or("")}};
   return ask;
 }
 

@@ -165,7 +165,7 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
     return guard("Features", [] { return Texts{"check", "enable", "offer", "bind", "acquire", "map-memory", "map"}; });
   }
   Texts Backends() override {
-    return guard("Backends", [&] { return probe() ? Texts{core_.backend} : Texts{}; });
+    return guard("Backends", [&] { return probe().value_or(Texts{}); });
   }
   Texts Problems() override {
     return guard("Problems", [&] {
@@ -175,7 +175,7 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
       for (const auto& blocker : judge_machine(core_.machine(), core_.platform().tables))
         problems.push_back(valid_utf8(blocker.observed + " (" + blocker.where + ", " + blocker.code +
                                       "); needed: " + blocker.needed + (blocker.remedy.empty() ? "" : ": " + blocker.remedy)));
-      // What the back end says is news only where the machine looks well.
+      // What the back ends say is news only where the machine looks well.
       if (const auto& probed = probe(); !probed && problems.size() == of_files) problems.push_back(error_text(probed.error()));
       return problems;
     });
@@ -198,12 +198,12 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
 
   // ---- helpers
 
-  // Opens device files: once for many readers. Short, because what the back end misses (a module) may come without a sign.
-  const Outcome<void>& probe() {
+  // Opens device files: once for many readers. Short, because what a back end misses (a module) may come without a sign.
+  const Outcome<Texts>& probe() {
     constexpr std::chrono::seconds fresh{1};
     const auto now = std::chrono::steady_clock::now();
     if (!probed_ || now - probed_at_ > fresh) {
-      probed_ = core_.probe_backend();
+      probed_ = core_.probe_back_ends();
       probed_at_ = now;
     }
     return *probed_;
@@ -225,7 +225,7 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
   Intake& intake_;
   const Core& core_;
   std::uint64_t generation_ = 1;
-  std::optional<Outcome<void>> probed_;
+  std::optional<Outcome<Texts>> probed_;
   std::chrono::steady_clock::time_point probed_at_;
 };
 

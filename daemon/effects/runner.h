@@ -15,8 +15,8 @@
 #include "arbiter/effect.h"
 #include "arbiter/event.h"
 #include "driver/driver.h"
+#include "mapping/back_ends.h"
 #include "mapping/transaction.h"
-#include "mapping/vfio.h"
 #include "state/fd_store.h"
 
 namespace p2pd {
@@ -25,7 +25,7 @@ class Runner {
  public:
   struct Parts {
     sd_event* loop = nullptr;
-    Vfio* vfio = nullptr;      // used by the worker only
+    BackEnds back_ends;        // used by the worker only
     FdStore* store = nullptr;  // used by the worker only
     DriverPaths driver_paths;
     // How long the end waits for a driver that takes or lets go of its function: cut off in the middle, a change leaves a

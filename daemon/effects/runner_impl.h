@@ -16,7 +16,7 @@ namespace p2pd {
 struct Runner::Impl {
   explicit Impl(Parts its_parts)
       : parts(std::move(its_parts)),
-        kernel(*parts.vfio, *parts.store, parts.fail),
+        kernel(parts.back_ends, *parts.store, parts.fail),
         drivers(parts.loop, parts.driver_patience),
         worker(parts.loop) {}
 

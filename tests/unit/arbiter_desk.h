@@ -30,8 +30,8 @@ inline Caller caller(uid_t uid, std::set<gid_t> groups = {}) {
 class Desk {
  public:
   explicit Desk(const Machine& machine, Limits limits = {})
-      : arbiter_({.limits = limits, .first_id = 1, .backend = "vfio-type1"}, std::make_shared<const Machine>(machine),
-                 shipped_tables()) {}
+      : arbiter_({.limits = limits, .first_id = 1, .backends = {"iommufd", "vfio-type1"}},
+                 std::make_shared<const Machine>(machine), shipped_tables()) {}
 
   // ---- what clients and operators do; the number is the request's, to be asked for with answer()
   RequestId ask(const Caller& who, Command command) {
@@ -137,7 +137,9 @@ class Desk {
   static constexpr Range<Iova> all_iovas{Iova{0}, Bytes{std::uint64_t{1} << 39}};
   void succeed(OpenTarget& effect) { happens(TargetOpened{effect.device, {}}); }
   void succeed(CloseTarget& effect) { happens(TargetClosed{effect.device}); }
-  void succeed(OpenHolding& effect) { happens(HoldingOpened{effect.holding, std::vector{all_iovas}}); }
+  void succeed(OpenHolding& effect) {
+    happens(HoldingOpened{effect.holding, AddressSpace{{all_iovas}, effect.backend.empty() ? "vfio-type1" : effect.backend}});
+  }
   void succeed(CloseHolding& effect) { happens(HoldingClosed{effect.holding}); }
   void succeed(MapClientMemory& effect) { happens(Mapped{effect.mapping, {}}); }
   void succeed(MapPeer& effect) { happens(Mapped{effect.mapping, {}}); }

@@ -32,13 +32,50 @@ TEST_F(Effects, OpenAHoldingAndBringItsDeviceToTheClient) {
   const auto opened = open_holding(client);
   ASSERT_TRUE(opened.outcome) << opened.outcome.error().text;
   EXPECT_EQ(opened.holding, HoldingId{7});
-  EXPECT_THAT(*opened.outcome, Not(IsEmpty()));
+  EXPECT_THAT(opened.outcome->valid_iovas, Not(IsEmpty()));
+  EXPECT_EQ(opened.outcome->backend, "vfio-type1");
 
   auto message = client.receive().value();
   EXPECT_EQ(nlohmann::json::parse(message.text), (nlohmann::json{{"event", "fds"}, {"grant", "/org/p2pd1/holding/7"}}));
   ASSERT_EQ(message.fds.size(), 1);
   EXPECT_EQ(store.name_of(message.fds[0].get()), "h7.d");
   EXPECT_THAT(store.names(), UnorderedElementsAre("h7.c", "h7.g", "h7.d", "h7.l"));
+  close_holding();
+}
+
+// The address space says how it wants a BAR, the target gives it so.
+TEST_F(Effects, MapABarAsADmaBufWhereTheAddressSpaceWantsIt) {
+  vfio.map_bars_as_dma_buf();
+  ASSERT_TRUE(open_target());
+  ASSERT_TRUE(open_holding(client).outcome);
+  ASSERT_TRUE(map_peer(peer_at(cookie)));
+
+  EXPECT_THAT(vfio.calls(), testing::Contains("export_bar 0000:02:00.0:2:0x1000+0x1000"));
+  ASSERT_TRUE(vfio.dma_write(initiator, cookie, bytes_of("abc")));
+  EXPECT_EQ(vfio.bar_bytes(target, 2, Bytes{0x1000}, Bytes{3}), bytes_of("abc"));
+
+  close_holding();
+  EXPECT_FALSE(vfio.dma_write(initiator, cookie, bytes_of("abc")));
+  close_target();
+}
+
+TEST_F(Effects, MapNoDmaBufThatCannotBeExported) {
+  vfio.map_bars_as_dma_buf();
+  ASSERT_TRUE(open_target());
+  ASSERT_TRUE(open_holding(client).outcome);
+  vfio.fail_next("export_bar", {ErrorCode::not_supported, "no export"});
+  EXPECT_EQ(map_peer(peer_at(cookie)).error().code, ErrorCode::not_supported);
+  EXPECT_TRUE(map_peer(peer_at(cookie)));
+  close_holding();
+  close_target();
+}
+
+TEST_F(Effects, OpenThroughTheBackEndThatWasNamedOnly) {
+  runner->run(OpenHolding{HoldingId{7}, initiator, initiator_group, "iommufd", lease_of(client)});
+  EXPECT_EQ(next<HoldingOpened>().outcome.error().code, ErrorCode::not_supported);
+  LeaseClient second;
+  runner->run(OpenHolding{HoldingId{7}, initiator, initiator_group, "vfio-type1", lease_of(second)});
+  EXPECT_TRUE(next<HoldingOpened>().outcome);
   close_holding();
 }
 

@@ -65,6 +65,7 @@ struct TakeBackOptions {
 
 struct AcquireOptions {
   std::optional<unsigned> address_bits;  // as CheckOptions
+  std::string backend;                   // one of DaemonInfo::backends; "" = p2pd chooses
 };
 
 struct HoldingInfo {
