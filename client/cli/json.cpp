@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -177,14 +178,18 @@ std::string matrix_json(const Matrix& matrix) {
       json["legend"].push_back(
           {{"possible", to_string(kind.possible)}, {"answer", to_string(kind.answer)}, {"route", kind.route}});
   }
-  json["cells"] = Json::array();
+  // Of a wide machine there are a hundred million cells: as values they would take sixteen bytes each.
+  auto text = print(json);
+  constexpr std::string_view end = "\n}\n";
+  text.resize(text.size() - end.size());
+  text += ",\n  \"cells\": [";
   for (std::size_t row = 0; row < matrix.initiators.size(); ++row) {
-    auto cells = Json::array();
+    text += row == 0 ? "\n    [" : ",\n    [";
     for (std::size_t column = 0; column < matrix.targets.size(); ++column)
-      cells.push_back(matrix.cells.at(row * matrix.targets.size() + column));
-    json["cells"].push_back(std::move(cells));
+      fmt::format_to(std::back_inserter(text), column == 0 ? "{}" : ",{}", matrix.cells.at(row * matrix.targets.size() + column));
+    text += ']';
   }
-  return print(json);
+  return text + "]" + std::string(end);
 }
 
 std::string verdict_json(const Verdict& verdict) {

@@ -77,7 +77,8 @@ DescribedRouting find_described_route(const RouteQuestion& question, const Descr
                           .translated = as_described(Answer::unknown, ruled.translated)};
     return {.routing = routing, .is_by_description = true};
   }
-  if (is_refused) tell_no_way_through_root(question, {}, findings);
+  // Where an entry joins the domains the rules tell it themselves.
+  if (is_refused && !question.root_complex.joins_domains) tell_no_way_through_root(question, {}, findings);
   const bool is_against = judge_contradiction(description, question.access, findings);
   return {.routing = find_route(question, findings), .is_by_description = is_against && routing.route != Route::none};
 }
