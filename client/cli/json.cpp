@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -185,8 +184,10 @@ std::string matrix_json(const Matrix& matrix) {
   text += ",\n  \"cells\": [";
   for (std::size_t row = 0; row < matrix.initiators.size(); ++row) {
     text += row == 0 ? "\n    [" : ",\n    [";
-    for (std::size_t column = 0; column < matrix.targets.size(); ++column)
-      fmt::format_to(std::back_inserter(text), column == 0 ? "{}" : ",{}", matrix.cells.at(row * matrix.targets.size() + column));
+    for (std::size_t column = 0; column < matrix.targets.size(); ++column) {
+      if (column != 0) text += ',';
+      text += std::to_string(matrix.cells.at(row * matrix.targets.size() + column));
+    }
     text += ']';
   }
   return text + "]" + std::string(end);

@@ -332,6 +332,11 @@ TEST(KnownPort, OfAChipsetIsToldToNobodyToWriteWhereTheStandardHasIt) {
   const auto asked = [](const Machine& machine) {
     return judge(machine, shipped_tables(), at("0000:03:00.0"), target("0000:04:00.0:2"));
   };
+  const auto remedy_of = [](const Verdict& told) {
+    const auto found = std::find_if(told.blockers.begin(), told.blockers.end(),
+                                    [](const Blocker& blocker) { return blocker.code == "upstream-forwarding-off"; });
+    return found == told.blockers.end() ? "there is no such blocker" : found->remedy;
+  };
   const auto chipset = [](Function& function) {
     ids(0x8086, 0xa110)(function);
     function.acs = {Acs::State::present, 0x1f, 0};
@@ -339,15 +344,13 @@ TEST(KnownPort, OfAChipsetIsToldToNobodyToWriteWhereTheStandardHasIt) {
   };
   const auto verdict = asked(below_two_ports(acs_redirect, chipset));
   ASSERT_THAT(codes(verdict), Contains("upstream-forwarding-off"));
-  for (const auto& blocker : verdict.blockers)
-    if (blocker.code == "upstream-forwarding-off") EXPECT_EQ(blocker.remedy, "");
+  EXPECT_EQ(remedy_of(verdict), "");
   EXPECT_THAT(verdict.notes,
               Contains(StartsWith("platform-port: 0000:00:02.0 has its ACS control at another place: Intel Sunrise Point")));
   const auto standard = [](Function& function) { function.acs = {Acs::State::present, 0x1f, 0}; };
   const auto plain = asked(below_two_ports(acs_redirect, standard));
   ASSERT_THAT(codes(plain), Contains("upstream-forwarding-off"));
-  for (const auto& blocker : plain.blockers)
-    if (blocker.code == "upstream-forwarding-off") EXPECT_EQ(blocker.remedy, "pci=config_acs=0010000@0000:00:02.0");
+  EXPECT_EQ(remedy_of(plain), "pci=config_acs=0010000@0000:00:02.0");
 }
 
 // ---- how far the initiator reaches
