@@ -85,6 +85,12 @@ struct UnbindDriver {
   bool force = false;
 };
 
+struct Reset {
+  Address device;
+  bool force = false;  // revoke what uses it
+  std::chrono::milliseconds grace{0};
+};
+
 struct Acquire {
   Address initiator;
   Lease lease;
@@ -110,6 +116,11 @@ struct MapTarget {
   std::optional<Lease> lease;
 };
 
+struct ExportDmaBuf {
+  TargetName target;
+  Lease lease;
+};
+
 struct Release {
   GrantId grant;
 };
@@ -120,8 +131,8 @@ struct Revoke {
   std::chrono::milliseconds grace{0};
 };
 
-using Command =
-    std::variant<Enable, Disable, Offer, Withdraw, BindDriver, UnbindDriver, Acquire, MapMemory, MapTarget, Release, Revoke>;
+using Command = std::variant<Enable, Disable, Offer, Withdraw, BindDriver, UnbindDriver, Reset, Acquire, MapMemory, MapTarget,
+                             ExportDmaBuf, Release, Revoke>;
 
 struct Request {
   RequestId id;

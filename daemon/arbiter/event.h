@@ -52,6 +52,10 @@ struct HoldingOpened {
   HoldingId holding;
   Outcome<AddressSpace> outcome;
 };
+struct FunctionReset {
+  Address device;
+  Outcome<void> outcome;
+};
 struct HoldingClosed {
   HoldingId holding;
 };
@@ -70,6 +74,6 @@ struct DriverChanged {
 };
 
 using Event = std::variant<Request, MachineChanged, LeaseEnded, DeadlinePassed, StopRequested, DeviceWanted, TargetOpened,
-                           TargetClosed, HoldingOpened, HoldingClosed, Mapped, Unmapped, DriverChanged>;
+                           TargetClosed, FunctionReset, HoldingOpened, HoldingClosed, Mapped, Unmapped, DriverChanged>;
 
 }  // namespace p2pd

@@ -41,6 +41,7 @@ Outcome<const Function*> Arbiter::may_acquire(const Caller& caller, const Addres
     return refuse(ErrorCode::not_permitted, fmt::format("{} is offered to group {} only", text, offer->second.group));
   if (const auto lent = lendable(initiator, offer->second.trusted_firmware); !lent) return tl::unexpected(lent.error());
   if (const auto quiet = no_driver_change_in_group(*function); !quiet) return error_of(quiet);
+  if (const auto quiet = not_resetting(initiator); !quiet) return error_of(quiet);
   if (function->driver != "vfio-pci")
     return refuse(ErrorCode::blocked,
                   fmt::format("{} is bound to {}, not to vfio-pci: p2p-client bind {} [initiator-not-on-vfio-pci]", text,
@@ -92,8 +93,8 @@ void Arbiter::on(RequestId id, const Caller& caller, Acquire& command) {
   effects_.emplace_back(OpenHolding{.holding = holding,
                                     .initiator = command.initiator,
                                     .iommu_group = *(*function)->iommu_group,
-                                    .backend = std::move(command.backend),
-                                    .lease = std::move(command.lease)});
+                                    .lease = std::move(command.lease),
+                                    .backend = std::move(command.backend)});
 }
 
 void Arbiter::on(HoldingOpened& event) {

@@ -155,8 +155,9 @@ Outcome<Ask> ask_export_dma_buf(sd_bus_message* call) {
   const auto problem = arguments.options().problem();
   if (!problem) return error_of(problem);
   if (!target) return error_of(target);
-  if (const auto lease = check_lease(std::move(socket)); !lease) return error_of(lease);
-  return not_built("dma-buf export");
+  auto lease = check_lease(std::move(socket));
+  if (!lease) return error_of(lease);
+  return Ask{Command{ExportDmaBuf{*target, std::move(*lease)}}, {{"target", target->to_string()}}, {}, {}};
 }
 
 Outcome<Ask> ask_allocate_peer_memory(sd_bus_message* call) {

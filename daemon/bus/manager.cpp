@@ -13,8 +13,10 @@
 #include "bus/matrix.h"
 #include "bus/options.h"
 #include "bus/paths.h"
+#include "bus/pending.h"
 #include "bus/text.h"
 #include "bus/verdict_wire.h"
+#include "bus/wire.h"
 #include "org.p2pd1.Manager-adaptor.h"
 #include "platform/kernel_release.h"
 #include "topology/topology.h"
@@ -76,15 +78,19 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
                   [&] { return sdbus::ObjectPath{path_of(value_or_throw(find_function(core_, address)))}; });
   }
 
-  std::tuple<std::string, Variants> Check(const std::string& initiator, const std::string& target, const Variants&) override {
-    return freely("Check", [&] {
+  // Answered by the raw message (verdict_wire.cpp), so the Result is dropped; the guard inside turns errors into sdbus::Error.
+  void Check(sdbus::Result<std::string, Variants>&&, std::string initiator, std::string target, Variants) override {
+    const auto verdict = freely("Check", [&] {
       auto arguments = read_arguments("ss");
       auto options = arguments.options();
       const auto address_bits = options.address_bits();
       check(options);
       const auto from = value_or_throw(find_function(core_, initiator));
-      const auto verdict = core_.check(from, value_or_throw(find_target(core_, target)), address_bits, nullptr);
-      return std::tuple{to_string(verdict.answer), to_dictionary(verdict)};
+      return core_.check(from, value_or_throw(find_target(core_, target)), address_bits, nullptr);
+    });
+    Pending(sd_bus_get_current_message(bus_)).answer([&](sd_bus_message* reply) {
+      put(reply, std::string(to_string(verdict.answer)));
+      put_verdict(reply, verdict);
     });
   }
 
@@ -162,7 +168,9 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
     return guard("ApiVersion", [] { return api_version; });
   }
   Texts Features() override {
-    return guard("Features", [] { return Texts{"check", "enable", "offer", "bind", "acquire", "map-memory", "map"}; });
+    return guard("Features", [] {
+      return Texts{"check", "enable", "offer", "bind", "reset", "acquire", "map-memory", "map", "export-dma-buf"};
+    });
   }
   Texts Backends() override {
     return guard("Backends", [&] { return probe().value_or(Texts{}); });

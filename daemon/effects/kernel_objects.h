@@ -24,6 +24,9 @@ class KernelObjects {
   [[nodiscard]] Outcome<UniqueFd> open_target(const OpenTarget& effect);
   [[nodiscard]] Outcome<void> close_target(const CloseTarget& effect);  // close_target.cpp
 
+  // reset_function.cpp
+  [[nodiscard]] Outcome<void> reset_function(const ResetFunction& effect);
+
   struct Opened {
     std::vector<Range<Iova>> valid_iovas;
     std::string backend;
@@ -39,6 +42,10 @@ class KernelObjects {
   [[nodiscard]] Outcome<std::optional<Lease>> map_client_memory(MapClientMemory effect);
   [[nodiscard]] Outcome<std::optional<Lease>> map_peer(MapPeer effect);
   [[nodiscard]] Outcome<void> unmap(const Unmap& effect);  // unmap.cpp
+
+  // The dma-buf goes to the client in a message that names `grant_path`. export_bar.cpp
+  [[nodiscard]] Outcome<std::optional<Lease>> export_bar(ExportBar effect, const std::string& grant_path);
+  [[nodiscard]] Outcome<void> end_export(const EndExport& effect);
 
  private:
   struct MappedRange {
@@ -75,6 +82,7 @@ class KernelObjects {
   using Bring = std::function<Outcome<DmaMemory>(const OpenedFunction& initiator)>;
   [[nodiscard]] Outcome<std::optional<Lease>> map(NewMapping wanted, const Bring& bring);
   [[nodiscard]] Outcome<void> run_map(const NewMapping& wanted, const Bring& bring);
+  [[nodiscard]] Outcome<void> run_export(const ExportBar& effect, const std::string& grant_path);
   [[nodiscard]] Outcome<OpenedHolding*> find_holding(HoldingId holding);
 
   BackEnds back_ends_;

@@ -43,7 +43,7 @@ Outcome<std::optional<Lease>> KernelObjects::map(NewMapping wanted, const Bring&
   return std::move(wanted.lease);
 }
 
-void Runner::Impl::mapped(MappingId mapping, HoldingId holding, Outcome<std::optional<Lease>> outcome) {
+void Runner::Impl::mapped(MappingId mapping, std::optional<HoldingId> holding, Outcome<std::optional<Lease>> outcome) {
   if (!outcome) return parts.post(Mapped{mapping, tl::unexpected(outcome.error())});
   if (auto lease = std::move(*outcome); lease.has_value()) watch(mapping, holding, std::move(*lease));
   parts.post(Mapped{mapping, {}});

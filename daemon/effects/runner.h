@@ -44,10 +44,13 @@ class Runner {
 
   void run(OpenTarget effect);
   void run(CloseTarget effect);
+  void run(ResetFunction effect);
   void run(OpenHolding effect);
   void run(CloseHolding effect);
   void run(MapClientMemory effect);
   void run(MapPeer effect);
+  void run(ExportBar effect);
+  void run(EndExport effect);
   void run(Unmap effect);
   void run(BindToVfio effect);
   void run(UnbindFromVfio effect);

@@ -64,6 +64,10 @@ class OpenedFunction {
   // device fd: whoever does can put an eventfd of their own in its place.
   [[nodiscard]] virtual Outcome<UniqueFd> tell_when_wanted() = 0;
 
+  // The function alone. NotSupported when the hardware knows no such reset. BARs are where they were; what was exported of
+  // them has lost its memory.
+  [[nodiscard]] virtual Outcome<void> reset() = 0;
+
   [[nodiscard]] virtual std::vector<Range<Iova>> valid_iovas() const = 0;
   [[nodiscard]] virtual int device_fd() const = 0;
   // What must survive the daemon: address space, group, device, each with a suffix for its name ('g', 'd').

@@ -73,6 +73,12 @@ constexpr std::array meanings{
             "this kernel cannot export a BAR as a dma-buf: Linux 6.19 or newer with CONFIG_VFIO_PCI_DMABUF"},
     Meaning{VfioCall::export_bar, EOPNOTSUPP, ErrorCode::not_supported, "the function's driver cannot export a BAR as a dma-buf"},
     Meaning{VfioCall::export_bar, ENODEV, ErrorCode::not_supported, "there is no such BAR to export"},
+    // vfio_pci_ioctl_reset(), pci_try_reset_function().
+    Meaning{VfioCall::reset, EINVAL, ErrorCode::not_supported,
+            "the hardware knows no reset of this function alone (sysfs reset_method) [no-reset]"},
+    Meaning{VfioCall::reset, ENOTTY, ErrorCode::not_supported,
+            "the hardware knows no reset of this function alone (sysfs reset_method) [no-reset]"},
+    Meaning{VfioCall::reset, EAGAIN, ErrorCode::busy, "the kernel is working on the device or a bridge above it"},
     Meaning{VfioCall::map_bar, EINVAL, ErrorCode::not_supported, "VFIO does not let this part of the BAR be mapped"},
 };
 

@@ -26,6 +26,7 @@ enum class VfioCall : std::uint8_t {
   unmap,
   map_bar,
   export_bar,
+  reset,
   other,
 };
 

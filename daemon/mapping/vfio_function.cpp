@@ -52,6 +52,11 @@ Outcome<UniqueFd> VfioFunction::export_bar(unsigned bar, Bytes offset, Bytes len
 
 Outcome<UniqueFd> VfioFunction::tell_when_wanted() { return make_wanted_eventfd(calls_, device_.get()); }
 
+Outcome<void> VfioFunction::reset() {
+  if (calls_.ioctl(device_.get(), VFIO_DEVICE_RESET, nullptr) < 0) return refuse_vfio(VfioCall::reset, name_, errno);
+  return {};
+}
+
 Outcome<void> VfioFunction::with_bar(const std::string& what, unsigned bar, Bytes offset, Bytes length, const std::string& step,
                                      const std::function<Outcome<void>(const RegionInfo&)>& run) {
   Transaction transaction(fmt::format("{} BAR {} of {}", what, bar, name_), fail_);

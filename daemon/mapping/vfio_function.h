@@ -22,6 +22,7 @@ class VfioFunction : public OpenedFunction {
   [[nodiscard]] Outcome<CpuMapping> map_bar(unsigned bar, Bytes offset, Bytes length) override;
   [[nodiscard]] Outcome<UniqueFd> export_bar(unsigned bar, Bytes offset, Bytes length) override;
   [[nodiscard]] Outcome<UniqueFd> tell_when_wanted() override;
+  [[nodiscard]] Outcome<void> reset() override;
   [[nodiscard]] std::vector<Range<Iova>> valid_iovas() const override { return valid_iovas_; }
   [[nodiscard]] int device_fd() const override { return device_.get(); }
 

@@ -208,6 +208,14 @@ class FakeFunction final : public OpenedFunction {
     return eventfd;
   }
 
+  Outcome<void> reset() override {
+    const std::lock_guard lock(kernel_->mutex);
+    kernel_->calls.push_back("reset " + address_.to_string());
+    if (!mappings().empty()) broken("reset while it maps: " + address_.to_string());
+    if (const auto reason = kernel_->failure_of("reset")) return tl::unexpected(*reason);
+    return {};
+  }
+
   std::vector<Range<Iova>> valid_iovas() const override {
     const std::lock_guard lock(kernel_->mutex);
     return kernel_->valid_iovas;

@@ -66,7 +66,7 @@ struct EffectsDesk {
   Lease lease_of(LeaseClient& client) { return std::move(check_lease(client.give_end()).value()); }
 
   HoldingOpened open_holding(LeaseClient& client, HoldingId holding = HoldingId{7}) {
-    runner->run(OpenHolding{holding, initiator, initiator_group, "", lease_of(client)});
+    runner->run(OpenHolding{holding, initiator, initiator_group, lease_of(client), ""});
     return next<HoldingOpened>();
   }
   Outcome<void> open_target() {

@@ -138,6 +138,14 @@ TEST_F(Type1, RefusesABarThatVfioDoesNotLetBeMapped) {
   EXPECT_EQ(opened()->map_bar(2, Bytes{0}, Bytes{0x1000}).error().code, ErrorCode::not_supported);
 }
 
+TEST_F(Type1, ResetsTheFunctionAlone) {
+  const auto function = opened();
+  EXPECT_TRUE(function->reset());
+  kernel.errnos[VFIO_DEVICE_RESET] = EINVAL;
+  EXPECT_THAT(function->reset().error().text, HasSubstr("[no-reset]"));
+  EXPECT_EQ(function->reset().error().code, ErrorCode::not_supported);
+}
+
 struct BarPart {
   const char* name;
   std::uint64_t offset;

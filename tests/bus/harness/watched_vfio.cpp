@@ -44,6 +44,9 @@ class WatchedFunction : public OpenedFunction {
     return function_->export_bar(bar, offset, length);
   }
   [[nodiscard]] bool maps_bars_as_dma_buf() const override { return function_->maps_bars_as_dma_buf(); }
+  Outcome<void> reset() override {
+    return log_.enter("reset", "reset " + name_).and_then([&] { return function_->reset(); });
+  }
   Outcome<UniqueFd> tell_when_wanted() override { return function_->tell_when_wanted(); }
   [[nodiscard]] std::vector<Range<Iova>> valid_iovas() const override { return function_->valid_iovas(); }
   [[nodiscard]] int device_fd() const override { return function_->device_fd(); }
