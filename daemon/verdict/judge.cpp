@@ -63,15 +63,16 @@ DescribedRouting find_described_route(const RouteQuestion& question, const Descr
   auto routing = find_route(question, by_rules);
   const bool is_between_domains = question.initiator.address.domain != question.target.address.domain;
   // In a virtual machine root complexes are made up. Between domains nothing else of the rules is about the pair.
-  const auto forwards = question.machine.host().virtualization == "none" ? question.forwards : Forwards{};
+  const bool is_physical = question.machine.host().virtualization == "none";
+  const auto forwards = is_physical ? question.forwards : Forwards{};
   const bool is_refused = is_between_domains && is_closed(forwards, question.access);
   if (!is_refused &&
       is_left_open({.route = routing.route, .weight = by_rules.weight(), .is_between_domains = is_between_domains})) {
     auto ruled = routing.directions;
     if (is_between_domains) ruled = {.writes = forwards.writes, .reads = forwards.reads, .translated = Answer::unknown};
     routing.route = judge_description(description, question.access, findings);
-    // What it describes goes up to the root complex, with whatever address.
-    if (routing.expected != Route::root_complex) routing.expected = Route::described;
+    // Its address is nobody's before the root complex, so it goes up there, by all that is above the two.
+    routing.expected = is_physical ? Route::root_complex : Route::described;
     routing.directions = {.writes = as_described(description.reach.writes, ruled.writes),
                           .reads = as_described(description.reach.reads, ruled.reads),
                           .translated = as_described(Answer::unknown, ruled.translated)};

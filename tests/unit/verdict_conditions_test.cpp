@@ -84,7 +84,7 @@ std::vector<Case> cases() {
        unknown,
        unknown,
        "0000:04:00.0:2",
-       ""},
+       "sudo lspci -vxxxx"},
       {Code::holds_msix,
        "table",
        {.target = msix_at(0xff000, 0xff800)},
