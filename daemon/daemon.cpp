@@ -13,6 +13,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -74,25 +75,32 @@ Machine machine_at_start(const LiveOptions& options) {
   return std::move(*machine);
 }
 
+std::set<std::string> names_of(const BackEnds& back_ends) {
+  std::set<std::string> names;
+  for (const Vfio& each : back_ends) names.insert(each.name());
+  return names;
+}
+
 class Daemon {
  public:
-  Daemon(const DaemonOptions& options, Vfio& vfio, FdStore& store)
+  Daemon(const DaemonOptions& options, const BackEnds& back_ends, FdStore& store)
       : options_(options),
         config_(config_at_start(options.config_file)),
         live_{.sysfs_root = options.sysfs_root,
               .proc_root = options.proc_root,
               .virtualization = config_.virtualization,
               .hypervisor = is_this_machine(options) ? ask_virtualization() : ""},
-        vfio_(vfio),
+        back_ends_(back_ends),
         loop_(make_loop()),
         watch_(start_watch(options)),
         platform_files_(platform_places(options)),
         platform_(read_platform()),
         machine_(std::make_shared<const Machine>(with_known_ports(machine_at_start(live_), platform_.tables))),
-        arbiter_({.limits = config_.limits, .first_id = reserve_grant_ids(options.runtime_directory), .backend = vfio.name()},
-                 machine_, platform_.tables),
+        arbiter_(
+            {.limits = config_.limits, .first_id = reserve_grant_ids(options.runtime_directory), .backends = names_of(back_ends)},
+            machine_, platform_.tables),
         runner_({.loop = loop_.get(),
-                 .vfio = &vfio,
+                 .back_ends = back_ends,
                  .store = &store,
                  .driver_paths = {.sysfs_root = options.sysfs_root, .proc_root = options.proc_root},
                  .post = [this](Event event) { post(std::move(event)); },
@@ -100,7 +108,7 @@ class Daemon {
     add_sources();
     service_.emplace(loop_.get(), options.bus, make_core());
     spdlog::info("p2pd {} serves {} functions on {}", P2PD_VERSION, machine_->functions().size(), options.bus);
-    if (const auto works = vfio.probe(); !works) spdlog::warn("{} cannot work here: {}", vfio.name(), works.error().text);
+    if (const auto works = probe(back_ends); !works) spdlog::warn("nothing can be mapped here: {}", works.error().text);
   }
 
   int run() {
@@ -142,8 +150,7 @@ class Daemon {
                 },
             .reload = [this] { return reload(); },
             .platform = [this]() -> const PlatformFiles::Reading& { return platform_; },
-            .probe_backend = [this] { return vfio_.probe(); },
-            .backend = vfio_.name(),
+            .probe_back_ends = [this] { return probe(back_ends_); },
             .requests_per_uid = [this] { return config_.limits.requests; }};
   }
 
@@ -293,7 +300,7 @@ class Daemon {
   DaemonOptions options_;
   Config config_;
   LiveOptions live_;
-  Vfio& vfio_;
+  BackEnds back_ends_;
   EventLoop loop_;
   std::optional<Watch> watch_;
   PlatformFiles platform_files_;
@@ -309,9 +316,9 @@ class Daemon {
 
 }  // namespace
 
-int run_daemon(const DaemonOptions& options, Vfio& vfio, FdStore& store) {
-  take_back_store(vfio, store);
-  return Daemon(options, vfio, store).run();
+int run_daemon(const DaemonOptions& options, const BackEnds& back_ends, FdStore& store) {
+  take_back_store(back_ends, store);
+  return Daemon(options, back_ends, store).run();
 }
 
 }  // namespace p2pd

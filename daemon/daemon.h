@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <string>
 
-#include "mapping/vfio.h"
+#include "mapping/back_ends.h"
 #include "platform/files.h"
 #include "state/fd_store.h"
 
@@ -24,6 +24,6 @@ struct DaemonOptions {
 
 // Runs until SIGTERM or SIGINT and everything was given back: 0. Another number when the bus went away before. Throws when
 // it cannot start.
-[[nodiscard]] int run_daemon(const DaemonOptions& options, Vfio& vfio, FdStore& store);
+[[nodiscard]] int run_daemon(const DaemonOptions& options, const BackEnds& back_ends, FdStore& store);
 
 }  // namespace p2pd

@@ -11,6 +11,7 @@
 
 #include "daemon.h"
 #include "effects/journal.h"
+#include "mapping/iommufd.h"
 #include "mapping/type1.h"
 #include "state/fd_store.h"
 
@@ -52,9 +53,10 @@ int main(int argc, char** argv) {
   try {
     block_signals();
     p2pd::set_up_log(verbose);
-    const auto vfio = p2pd::make_type1();
+    const auto iommufd = p2pd::make_iommufd();
+    const auto type1 = p2pd::make_type1();
     const auto store = p2pd::make_systemd_fd_store();
-    return p2pd::run_daemon(options, *vfio, *store);
+    return p2pd::run_daemon(options, {*iommufd, *type1}, *store);
   } catch (const std::exception& error) {
     spdlog::critical("{}", error.what());
     return EXIT_FAILURE;

@@ -6,6 +6,10 @@
 
 namespace p2pclient::cli {
 
+void add_function(CLI::App& app, std::string& address) {
+  app.add_option("FUNCTION", address, "its address, dddd:bb:dd.f")->required()->type_name("");
+}
+
 void add_initiator(CLI::App& app, std::string& initiator) {
   app.add_option("INITIATOR", initiator, "the function that issues the DMA, dddd:bb:dd.f")->required()->type_name("");
 }

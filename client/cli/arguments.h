@@ -15,6 +15,7 @@ class App;
 
 namespace p2pclient::cli {
 
+void add_function(CLI::App& app, std::string& address);
 void add_initiator(CLI::App& app, std::string& initiator);
 void add_target(CLI::App& app, std::string& target);
 void add_pair(CLI::App& app, std::string& initiator, std::string& target);

@@ -46,6 +46,7 @@ struct Command {
 [[nodiscard]] Command withdraw_command();
 [[nodiscard]] Command bind_command();
 [[nodiscard]] Command unbind_command();
+[[nodiscard]] Command reset_command();
 [[nodiscard]] Command hold_command();
 [[nodiscard]] Command mappings_command();
 [[nodiscard]] Command release_command();

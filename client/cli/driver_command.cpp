@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/arguments.h"
 #include "cli/exit_code.h"
 
 namespace p2pclient::cli {
@@ -16,7 +17,7 @@ Command driver_command(const DriverChange& what) {
               bool force = false;
             };
             const auto arguments = std::make_shared<Arguments>();
-            app.add_option("FUNCTION", arguments->address, "its address, dddd:bb:dd.f")->required()->type_name("");
+            add_function(app, arguments->address);
             app.add_flag("--force", arguments->force, what.force);
             return [arguments, what](Context& context) {
               auto client = context.client();

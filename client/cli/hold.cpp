@@ -74,6 +74,8 @@ Command hold_command() {
         const auto arguments = std::make_shared<Arguments>();
         add_pair(app, arguments->initiator, arguments->target);
         add_address_bits(app, arguments->acquire.address_bits);
+        app.add_option("--backend", arguments->acquire.backend, "iommufd or vfio-type1 (the preferred one that can)")
+            ->type_name("NAME");
         add_access(app, arguments->map.access, "what the initiator may do: r, w or rw (what was enabled)");
         app.footer(
             "-- COMMAND [ARGUMENT]...  is run with P2P_COOKIE, P2P_LENGTH, P2P_MAPPING, P2P_LEASE_FD and P2P_DEVICE_FD in its\n"

@@ -113,9 +113,9 @@ Json to_json(const HoldingInfo& holding) {
 
 Json to_json(const MappingInfo& mapping) {
   return {{"path", mapping.path},
-          {"holding", mapping.holding},
+          {"holding", or_null(mapping.holding)},
           {"target", or_null(mapping.target)},
-          {"cookie", hex(mapping.cookie.value)},
+          {"cookie", mapping.holding.empty() ? Json() : Json(hex(mapping.cookie.value))},
           {"length", mapping.length},
           {"access", mapping.access},
           {"route", mapping.route},

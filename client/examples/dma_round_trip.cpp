@@ -41,6 +41,7 @@ struct Options {
   std::string pattern;
   std::uint64_t offset = 0;
   unsigned address_bits = 28;  // what edu's engine reaches as QEMU makes it
+  std::string backend;
   std::string bus = "system";
   bool once = false;
   bool look_again = false;
@@ -79,7 +80,7 @@ std::string read_payload(const std::string& file, const std::string& pattern) {
 class Route {
  public:
   Route(p2pclient::Client& client, const Options& options)
-      : holding_(client.acquire(options.initiator, {options.address_bits})),
+      : holding_(client.acquire(options.initiator, {options.address_bits, options.backend})),
         source_mapping_(holding_.map_memory(source_, {.access = p2pclient::Access::read})),
         sink_mapping_(holding_.map_memory(sink_, {.access = p2pclient::Access::write})),
         target_(holding_.map(options.target)),
@@ -226,6 +227,7 @@ int main(int argc, char** argv) {
   app.add_option("--pattern", options.pattern, "move this text instead, repeated to 2048 bytes")->excludes(file);
   app.add_option("--offset", options.offset, "into the target, bytes (0)");
   app.add_option("--address-bits", options.address_bits, "how far edu's engine reaches (28)");
+  app.add_option("--backend", options.backend, "iommufd or vfio-type1 (the preferred one that can)");
   app.add_option("--bus", options.bus, "system, session or a D-Bus address (system)");
   app.add_flag("--once", options.once, "end after the comparison");
   app.add_flag("--look-again", options.look_again, "borrow the device anew at the end and look whether the BAR changed");

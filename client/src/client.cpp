@@ -18,8 +18,8 @@ namespace p2pclient {
 
 namespace {
 
-// p2pd has opened the device before it answers; the descriptor is on its way or here.
-constexpr std::chrono::seconds patience_for_the_device_fd{10};
+// p2pd has sent the descriptor before it answers.
+constexpr std::chrono::seconds patience_for_the_fd{10};
 // How long p2pd may have no time for us.
 constexpr std::chrono::seconds patience_for_a_share{60};
 
@@ -44,15 +44,16 @@ Options address_bits(const std::optional<unsigned>& bits) {
   return {{"address_bits", sdbus::Variant{static_cast<std::uint32_t>(*bits)}}};
 }
 
-FileDescriptor receive_device_fd(Lease& lease) {
-  const auto deadline = std::chrono::steady_clock::now() + patience_for_the_device_fd;
+// `what`: "the device of the holding"
+FileDescriptor receive_fd(Lease& lease, const std::string& what) {
+  const auto deadline = std::chrono::steady_clock::now() + patience_for_the_fd;
   const auto left = [&] { return std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()); };
   while (auto notice = lease.read(left())) {
     if (notice->event == Notice::Event::fds && !notice->fds.empty()) return std::move(notice->fds.front());
     if (notice->event == Notice::Event::ended || notice->event == Notice::Event::revoked)
-      throw Error(std::string(error_name::gone), "p2pd took the holding back at once");
+      throw Error(std::string(error_name::gone), "p2pd took " + what + " back at once");
   }
-  throw Error(std::string(error_name::failed), "p2pd granted the holding, but its device did not come over the lease");
+  throw Error(std::string(error_name::failed), "p2pd granted " + what + ", but it did not come over the lease");
 }
 
 // All objects that have `interface`, decoded.
@@ -202,12 +203,19 @@ void Client::unbind(const std::string& address, bool force) {
   guard([&] { device.Unbind({{"force", sdbus::Variant{force}}}); });
 }
 
+void Client::reset(const std::string& address, const TakeBackOptions& options) {
+  auto device = device_proxy(*connection_, address);
+  guard([&] { device.Reset(take_back(options)); });
+}
+
 Holding Client::acquire(const std::string& initiator, const AcquireOptions& options) {
   auto pair = Lease::create();
   const auto [path, grant] = guard([&] {
     // Moved in: sdbus::UnixFd copies lose CLOEXEC.
     const sdbus::UnixFd theirs(pair.theirs.release(), sdbus::adopt_fd);
-    return manager_proxy(*connection_).Acquire(initiator, theirs, address_bits(options.address_bits));
+    auto terms = address_bits(options.address_bits);
+    if (!options.backend.empty()) terms.emplace("backend", sdbus::Variant{options.backend});
+    return manager_proxy(*connection_).Acquire(initiator, theirs, terms);
   });
   auto impl = std::make_unique<Holding::Impl>();
   impl->connection = connection_;
@@ -215,9 +223,20 @@ Holding Client::acquire(const std::string& initiator, const AcquireOptions& opti
   impl->initiator = initiator;
   if (const auto found = grant.find("backend"); found != grant.end() && found->second.containsValueOfType<std::string>())
     impl->backend = found->second.get<std::string>();
-  impl->device_fd = receive_device_fd(pair.ours);
+  impl->device_fd = receive_fd(pair.ours, "the device");
   impl->lease = std::move(pair.ours);
   return Holding(std::move(impl));
+}
+
+DmaBuf Client::export_dma_buf(const std::string& target) {
+  auto pair = Lease::create();
+  const auto path = guard([&] {
+    // Moved in: sdbus::UnixFd copies lose CLOEXEC.
+    const sdbus::UnixFd theirs(pair.theirs.release(), sdbus::adopt_fd);
+    return manager_proxy(*connection_).ExportDmaBuf(target, theirs, {});
+  });
+  auto fd = receive_fd(pair.ours, "the dma-buf");
+  return {connection_, path, std::move(fd), std::move(pair.ours)};
 }
 
 void Client::release(const std::string& path) { release_grant(*connection_, path); }

@@ -163,6 +163,7 @@ MappingInfo decode_mapping(const std::string& path, const Properties& properties
   MappingInfo mapping;
   mapping.path = path;
   mapping.holding = get<sdbus::ObjectPath>(properties, "Holding");
+  if (mapping.holding == "/") mapping.holding.clear();
   mapping.target = text(properties, "Target");
   mapping.cookie = Iova{get<std::uint64_t>(properties, "Cookie")};
   mapping.length = get<std::uint64_t>(properties, "Length");

@@ -15,6 +15,7 @@ std::vector<Effect> Arbiter::handle(Event event, std::chrono::microseconds now) 
   now_ = now;
   std::visit([this](auto& what) { on(what); }, event);
   unbind_what_was_given_back();
+  reset_what_was_given_back();
   leave_if_done();
   return std::exchange(effects_, {});
 }
@@ -135,7 +136,7 @@ void Arbiter::note(Journal::What what, std::string subject, const Owner& owner, 
 }
 
 void Arbiter::leave_if_done() {
-  if (!state_.stopping || has_left_ || !state_.holdings.empty() || !devices_.empty()) return;
+  if (!state_.stopping || has_left_ || !state_.holdings.empty() || !devices_.empty() || !resetting_.empty()) return;
   has_left_ = true;
   // A driver may hang for ever, and it has nothing of what was lent.
   for (const auto& [address, change] : changing_driver_)

@@ -34,8 +34,8 @@ struct Limits {
 
 struct ArbiterSettings {
   Limits limits;
-  std::uint64_t first_id = 1;  // of holdings and mappings; above all that were ever given out
-  std::string backend = "vfio-type1";
+  std::uint64_t first_id = 1;      // of holdings and mappings; above all that were ever given out
+  std::set<std::string> backends;  // that a client may name
 };
 
 class Arbiter {
@@ -67,6 +67,7 @@ class Arbiter {
   void on(const TargetClosed& event);
   void finish_disable(const TargetName& name);
   void close_device_if_unused(const Address& device);
+  void answer_those_who_closed(const Address& device);
   void on(const DeviceWanted& event);
   // Ends the targets of one function and everything mapped from them.
   void drop_targets_of(const Address& device, RevokeReason reason);
@@ -88,6 +89,15 @@ class Arbiter {
   void give_back(const Address& address, const Owner& asker);
   void unbind_what_was_given_back();
 
+  // Resets (resets.cpp).
+  void on(RequestId id, const Caller& caller, Reset& command);
+  void on(const FunctionReset& event);
+  [[nodiscard]] Outcome<void> may_reset(const Address& device) const;
+  [[nodiscard]] Outcome<void> not_resetting(const Address& device) const;
+  void reset_what_was_given_back();
+  // The holding of the function, and the mappings of its BARs.
+  [[nodiscard]] std::vector<GrantId> grants_on(const Address& device) const;
+
   // Holdings (holdings.cpp).
   void on(RequestId id, const Caller& caller, Acquire& command);
   void on(HoldingOpened& event);
@@ -102,10 +112,20 @@ class Arbiter {
   void on(Unmapped& event);
   [[nodiscard]] Outcome<Holding*> usable_holding(const Caller& caller, HoldingId id);
   [[nodiscard]] Outcome<void> within_mapping_quota(const Caller& caller, Bytes pinned) const;
-  [[nodiscard]] Outcome<const Target*> usable_target(const Holding& holding, const TargetName& name, Access access) const;
-  [[nodiscard]] Mapping& new_mapping(RequestId id, const Caller& caller, const Holding& holding, Range<Iova> iova, Access access);
+  // For a mapping on this holding, or (nothing) an export.
+  [[nodiscard]] Outcome<const Target*> usable_target(const Owner& owner, std::optional<HoldingId> holding, const TargetName& name,
+                                                     Access access) const;
+  [[nodiscard]] Mapping& new_mapping(RequestId id, const Caller& caller, std::optional<HoldingId> holding, Range<Iova> iova,
+                                     Access access);
   void end_mapping(Mapping& mapping);
   void forget_mapping(MappingId id);
+
+  // Exports (exports.cpp).
+  void on(RequestId id, const Caller& caller, ExportDmaBuf& command);
+  void end_export(const Mapping& mapping);
+  // False when nothing of it is to be open any more.
+  [[nodiscard]] bool open_again(const Address& device);
+  void lose_targets_that_did_not_open(const Address& device, const Reason& reason);
 
   // Ends (revocation.cpp).
   void on(RequestId id, const Caller& caller, Release& command);
@@ -152,6 +172,12 @@ class Arbiter {
     bool waits_for_function = false;  // unbind by force: first p2pd gives the function back
   };
 
+  struct Resetting {
+    RequestId request;
+    Owner owner;
+    bool is_running = false;  // in the kernel; before, what uses the function is being taken back
+  };
+
   ArbiterSettings settings_;
   std::shared_ptr<const Machine> machine_;
   PlatformTables tables_;
@@ -159,6 +185,7 @@ class Arbiter {
   std::uint64_t next_id_;
   std::map<Address, TargetDevice> devices_;
   std::map<Address, DriverChange> changing_driver_;
+  std::map<Address, Resetting> resetting_;
   // Requests that wait for something to finish.
   struct Enabling {
     RequestId request;

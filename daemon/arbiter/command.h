@@ -85,10 +85,17 @@ struct UnbindDriver {
   bool force = false;
 };
 
+struct Reset {
+  Address device;
+  bool force = false;  // revoke what uses it
+  std::chrono::milliseconds grace{0};
+};
+
 struct Acquire {
   Address initiator;
   Lease lease;
   unsigned address_bits = 0;  // 0 = as platform.d knows, else 64
+  std::string backend;        // "" = the daemon chooses
 };
 
 struct MapMemory {
@@ -105,8 +112,13 @@ struct MapTarget {
   TargetName target;
   std::optional<Access> access;  // nothing = the least that the target's terms need: what was enabled, else rw
   std::optional<Iova> cookie;    // a fixed address that the client wants
-  std::string backend;           // "" = the daemon chooses
+  std::string backend;           // "" = the holding's; no other can be meant
   std::optional<Lease> lease;
+};
+
+struct ExportDmaBuf {
+  TargetName target;
+  Lease lease;
 };
 
 struct Release {
@@ -119,8 +131,8 @@ struct Revoke {
   std::chrono::milliseconds grace{0};
 };
 
-using Command =
-    std::variant<Enable, Disable, Offer, Withdraw, BindDriver, UnbindDriver, Acquire, MapMemory, MapTarget, Release, Revoke>;
+using Command = std::variant<Enable, Disable, Offer, Withdraw, BindDriver, UnbindDriver, Reset, Acquire, MapMemory, MapTarget,
+                             ExportDmaBuf, Release, Revoke>;
 
 struct Request {
   RequestId id;

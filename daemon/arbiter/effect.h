@@ -31,13 +31,20 @@ struct CloseTarget {
   Address device;
 };
 
-// Opens group, container and device, puts them and the lease into the fd store, sends the device fd over the lease;
-// the lease is watched from here on. Answered by HoldingOpened; on failure nothing stays open, the lease neither.
+// Resets it through VFIO: the open target, or a function that nobody has open. Answered by FunctionReset.
+struct ResetFunction {
+  Address device;
+  std::uint32_t iommu_group = 0;
+};
+
+// Opens the device in an address space of its own, puts its fds and the lease into the fd store, sends the device fd over the
+// lease; the lease is watched from here on. Answered by HoldingOpened; on failure nothing stays open, the lease neither.
 struct OpenHolding {
   HoldingId holding;
   Address initiator;
   std::uint32_t iommu_group = 0;
   Lease lease;
+  std::string backend;  // "" = the preferred one of those that can
 };
 // Unmaps everything, takes its fds out of the store, closes them, ends the lease. Answered by HoldingClosed. It does not
 // fail: when the kernel does not unmap, the daemon gives up, and its next life tries again.
@@ -64,6 +71,21 @@ struct MapPeer {
   Range<Iova> iova;
   Access access = Access::read_write;
   std::optional<Lease> lease;
+};
+// Answered by Mapped; sends the dma-buf over the lease, which is watched from here on. On failure the lease is ended.
+struct ExportBar {
+  MappingId mapping;
+  Address target;
+  unsigned bar = 0;
+  Bytes offset;
+  Bytes length;
+  Lease lease;
+};
+// Closes the function, which takes the dma-buf's memory away for good, and ends the lease. Answered by Unmapped, then by
+// TargetClosed.
+struct EndExport {
+  MappingId mapping;
+  Address device;
 };
 // Answered by Unmapped; ends the mapping's own lease if it has one. On failure it is mapped still.
 struct Unmap {
@@ -99,7 +121,10 @@ struct PeerMapped {
   Iova cookie;
   Bytes length;
 };
-using ReplyValue = std::variant<std::monostate, HoldingGranted, MemoryMapped, PeerMapped>;
+struct Exported {
+  MappingId mapping;
+};
+using ReplyValue = std::variant<std::monostate, HoldingGranted, MemoryMapped, PeerMapped, Exported>;
 
 // The one answer to a request.
 struct Reply {
@@ -135,7 +160,7 @@ struct Announce {
 
 // One structured journal line for every grant, refusal and revocation.
 struct Journal {
-  enum class What : std::uint8_t { granted, refused, ended, revoked, enabled, disabled, offered, withdrawn };
+  enum class What : std::uint8_t { granted, refused, ended, revoked, enabled, disabled, offered, withdrawn, reset };
   What what = What::granted;
   std::string subject;  // holding/7, mapping/9, a target, a device
   std::string initiator;
@@ -149,7 +174,8 @@ struct Journal {
 // Everything was given back after StopRequested: leave the loop.
 struct Leave {};
 
-using Effect = std::variant<OpenTarget, CloseTarget, OpenHolding, CloseHolding, MapClientMemory, MapPeer, Unmap, BindToVfio,
-                            UnbindFromVfio, Reply, Tell, StartDeadline, Announce, Journal, Leave>;
+using Effect =
+    std::variant<OpenTarget, CloseTarget, ResetFunction, OpenHolding, CloseHolding, MapClientMemory, MapPeer, ExportBar,
+                 EndExport, Unmap, BindToVfio, UnbindFromVfio, Reply, Tell, StartDeadline, Announce, Journal, Leave>;
 
 }  // namespace p2pd

@@ -44,10 +44,17 @@ struct TargetOpened {
 struct TargetClosed {
   Address device;
 };
+struct AddressSpace {
+  std::vector<Range<Iova>> valid_iovas;  // what the IOMMU can map
+  std::string backend;                   // that made it
+};
 struct HoldingOpened {
   HoldingId holding;
-  // What the IOMMU can map: the container's valid IOVA ranges.
-  Outcome<std::vector<Range<Iova>>> outcome;
+  Outcome<AddressSpace> outcome;
+};
+struct FunctionReset {
+  Address device;
+  Outcome<void> outcome;
 };
 struct HoldingClosed {
   HoldingId holding;
@@ -67,6 +74,6 @@ struct DriverChanged {
 };
 
 using Event = std::variant<Request, MachineChanged, LeaseEnded, DeadlinePassed, StopRequested, DeviceWanted, TargetOpened,
-                           TargetClosed, HoldingOpened, HoldingClosed, Mapped, Unmapped, DriverChanged>;
+                           TargetClosed, FunctionReset, HoldingOpened, HoldingClosed, Mapped, Unmapped, DriverChanged>;
 
 }  // namespace p2pd

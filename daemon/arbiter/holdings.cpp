@@ -41,6 +41,7 @@ Outcome<const Function*> Arbiter::may_acquire(const Caller& caller, const Addres
     return refuse(ErrorCode::not_permitted, fmt::format("{} is offered to group {} only", text, offer->second.group));
   if (const auto lent = lendable(initiator, offer->second.trusted_firmware); !lent) return tl::unexpected(lent.error());
   if (const auto quiet = no_driver_change_in_group(*function); !quiet) return error_of(quiet);
+  if (const auto quiet = not_resetting(initiator); !quiet) return error_of(quiet);
   if (function->driver != "vfio-pci")
     return refuse(ErrorCode::blocked,
                   fmt::format("{} is bound to {}, not to vfio-pci: p2p-client bind {} [initiator-not-on-vfio-pci]", text,
@@ -67,6 +68,9 @@ Outcome<const Function*> Arbiter::may_acquire(const Caller& caller, const Addres
 
 void Arbiter::on(RequestId id, const Caller& caller, Acquire& command) {
   const auto refused = [&](const Reason& reason) { reply(id, tl::unexpected(reason)); };
+  if (!command.backend.empty() && !settings_.backends.contains(command.backend))
+    return refused({ErrorCode::not_supported,
+                    fmt::format("there is no back end {}: {}", command.backend, fmt::join(settings_.backends, ", "))});
   const auto function = may_acquire(caller, command.initiator);
   if (!function) return refused(function.error());
   const auto held = std::count_if(state_.holdings.begin(), state_.holdings.end(),
@@ -82,14 +86,15 @@ void Arbiter::on(RequestId id, const Caller& caller, Acquire& command) {
                                            .initiator = command.initiator,
                                            .iommu_group = *(*function)->iommu_group,
                                            .address_bits = address_bits,
-                                           .backend = settings_.backend,
+                                           .backend = {},
                                            .space = {},
                                            .since = now_});
   opening_.emplace(holding, id);
   effects_.emplace_back(OpenHolding{.holding = holding,
                                     .initiator = command.initiator,
                                     .iommu_group = *(*function)->iommu_group,
-                                    .lease = std::move(command.lease)});
+                                    .lease = std::move(command.lease),
+                                    .backend = std::move(command.backend)});
 }
 
 void Arbiter::on(HoldingOpened& event) {
@@ -112,7 +117,8 @@ void Arbiter::on(HoldingOpened& event) {
     return end_holding(holding);
   }
   holding.phase = GrantPhase::active;
-  holding.space = IovaSpace(std::move(*event.outcome), forbidden_iovas(*machine_, *function), holding.address_bits);
+  holding.backend = std::move(event.outcome->backend);
+  holding.space = IovaSpace(std::move(event.outcome->valid_iovas), forbidden_iovas(*machine_, *function), holding.address_bits);
   announce(event.holding, Announce::What::added);
   note(Journal::What::granted, name_of(event.holding), holding.owner, holding.initiator, "", holding.backend);
   reply(request, ReplyValue{HoldingGranted{event.holding, holding.backend}});

@@ -108,6 +108,7 @@ Outcome<void> Arbiter::free_for_driver_change(const Address& address) const {
   if (function == nullptr) return refuse(ErrorCode::not_found, "there is no function " + text);
   if (function->is_bridge()) return refuse(ErrorCode::blocked, text + " is a bridge [is-bridge]");
   if (changing_driver_.contains(address)) return refuse(ErrorCode::busy, text + " is changing its driver right now");
+  if (const auto quiet = not_resetting(address); !quiet) return quiet;
 
   // While a group is open, the kernel lets no other driver than a VFIO one have a function of it: unbound, the function
   // would be left without any, and bound to vfio-pci, it would belong to whoever has the group.

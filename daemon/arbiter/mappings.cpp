@@ -48,14 +48,14 @@ Outcome<void> Arbiter::within_mapping_quota(const Caller& caller, Bytes pinned) 
   return {};
 }
 
-Mapping& Arbiter::new_mapping(RequestId id, const Caller& caller, const Holding& holding, Range<Iova> iova, Access access) {
+Mapping& Arbiter::new_mapping(RequestId id, const Caller& caller, std::optional<HoldingId> holding, Range<Iova> iova,
+                              Access access) {
   const MappingId mapping{next_id_++};
   opening_.emplace(mapping, id);
   return state_.mappings
       .emplace(
           mapping,
-          Mapping{
-              .id = mapping, .holding = holding.id, .owner = owner_from(caller), .target = {}, .iova = iova, .access = access})
+          Mapping{.id = mapping, .holding = holding, .owner = owner_from(caller), .target = {}, .iova = iova, .access = access})
       .first->second;
 }
 
@@ -66,10 +66,10 @@ void Arbiter::on(RequestId id, const Caller& caller, MapMemory& command) {
   const auto iova = (*holding)->space.take(command.length);
   if (!iova) return reply(id, tl::unexpected(iova.error()));
 
-  auto& mapping = new_mapping(id, caller, **holding, *iova, command.access);
+  auto& mapping = new_mapping(id, caller, command.holding, *iova, command.access);
   mapping.has_own_lease = command.lease.has_value();
   effects_.emplace_back(MapClientMemory{.mapping = mapping.id,
-                                        .holding = mapping.holding,
+                                        .holding = command.holding,
                                         .memfd = std::move(command.memfd),
                                         .offset = command.offset,
                                         .iova = *iova,
@@ -77,28 +77,37 @@ void Arbiter::on(RequestId id, const Caller& caller, MapMemory& command) {
                                         .lease = std::move(command.lease)});
 }
 
-Outcome<const Target*> Arbiter::usable_target(const Holding& holding, const TargetName& name, Access access) const {
+Outcome<const Target*> Arbiter::usable_target(const Owner& owner, std::optional<HoldingId> holding, const TargetName& name,
+                                              Access access) const {
   auto target = enabled_target(state_, *machine_, name);
   if (!target) return target;
+  if (const auto quiet = not_resetting(name.device); !quiet) return error_of(quiet);
   const auto text = name.to_string();
+  if (const auto device = devices_.find(name.device);
+      device == devices_.end() || device->second.phase != TargetDevice::Phase::open)
+    return refuse(ErrorCode::busy, name.device.to_string() + " is being closed and opened again right now");
   if ((*target)->access && !allows(*(*target)->access, access))
     return refuse(ErrorCode::not_permitted,
                   fmt::format("{} is enabled for access {}, not {}", text, to_string(*(*target)->access), to_string(access)));
   // Whoever holds an initiator that reaches it past the IOMMU needs no mapping.
   for (const auto& [id, other] : state_.holdings) {
     const auto* initiator = machine_->find(other.initiator);
-    if (other.owner.uid == holding.owner.uid || other.owner.uid == 0 || initiator == nullptr) continue;
+    if (other.owner.uid == owner.uid || other.owner.uid == 0 || initiator == nullptr) continue;
     const auto reach = reach_set(*machine_, *initiator).functions;
     if (std::binary_search(reach.begin(), reach.end(), name.device))
       return refuse(ErrorCode::busy,
                     fmt::format("{} is within reach of {} of another user [reach-not-owned]", text, name_of(id)));
   }
+  for (const auto& [id, mapping] : state_.mappings)
+    if (!mapping.holding && mapping.target->device == name.device)
+      return refuse(ErrorCode::busy, fmt::format("{} is exported by {}, which ends with the whole function only",
+                                                 name.device.to_string(), name_of(id)));
   for (const auto user : mappings_of((*target)->name)) {
     const auto& mapping = state_.mappings.at(user);
-    if ((*target)->exclusive && mapping.holding != holding.id)
+    if ((*target)->exclusive && mapping.holding != holding)
       return refuse(ErrorCode::busy, fmt::format("{} is exclusive and in use by {}", (*target)->name.to_string(), name_of(user)));
     // Shared means shared contents, but different users get disjoint ranges.
-    if (mapping.owner.uid != holding.owner.uid && span_of(*mapping.target).overlaps(span_of(name)))
+    if (mapping.owner.uid != owner.uid && span_of(*mapping.target).overlaps(span_of(name)))
       return refuse(ErrorCode::busy, fmt::format("{} overlaps {} of another user", text, name_of(user)));
   }
   return target;
@@ -109,14 +118,15 @@ void Arbiter::on(RequestId id, const Caller& caller, MapTarget& command) {
   const auto held = usable_holding(caller, command.holding);
   if (!held) return refused(held.error());
   auto& holding = **held;
-  if (!command.backend.empty() && command.backend != settings_.backend)
-    return refused({ErrorCode::not_supported, "there is no back end " + command.backend});
+  if (!command.backend.empty() && command.backend != holding.backend)
+    return refused({ErrorCode::not_supported, fmt::format("{} is mapped by {}, not by {}: Acquire chooses the back end",
+                                                          name_of(holding.id), holding.backend, command.backend)});
   const auto name = resolved(*machine_, command.target);
   if (!name) return refused(name.error());
   const auto enabled = enabled_target(state_, *machine_, *name);
   if (!enabled) return refused(enabled.error());
   const auto access = command.access.value_or((*enabled)->access.value_or(Access::read_write));
-  if (const auto usable = usable_target(holding, *name, access); !usable) return refused(usable.error());
+  if (const auto usable = usable_target(holding.owner, holding.id, *name, access); !usable) return refused(usable.error());
 
   const auto verdict = check(holding.initiator, *name, holding.address_bits, &holding, access);
   if (verdict.answer != Answer::yes)
@@ -145,12 +155,12 @@ void Arbiter::on(RequestId id, const Caller& caller, MapTarget& command) {
   const auto iova = fixed ? holding.space.take_at(*fixed, verdict.route == Route::switched) : holding.space.take(name->length);
   if (!iova) return refused(iova.error());
 
-  auto& mapping = new_mapping(id, caller, holding, *iova, access);
+  auto& mapping = new_mapping(id, caller, holding.id, *iova, access);
   mapping.target = *name;
   mapping.route = verdict.route;
   mapping.has_own_lease = command.lease.has_value();
   effects_.emplace_back(MapPeer{.mapping = mapping.id,
-                                .holding = mapping.holding,
+                                .holding = holding.id,
                                 .target = name->device,
                                 .bar = name->bar,
                                 .offset = name->offset,
@@ -165,7 +175,6 @@ void Arbiter::on(Mapped& event) {
   auto& mapping = found->second;
   const auto request = opening_.extract(GrantId{event.mapping}).mapped();
   const auto lease_ended = ended_early_.erase(event.mapping) != 0;
-  const auto& holding = state_.holdings.at(mapping.holding);
 
   if (!event.outcome) {
     reply(request, tl::unexpected(event.outcome.error()));
@@ -173,14 +182,19 @@ void Arbiter::on(Mapped& event) {
   }
   // The holding, the lease or the target went while the kernel was mapping.
   if (mapping.phase == GrantPhase::ending || lease_ended || mapping.phase == GrantPhase::revoking) {
-    reply(request, refuse(ErrorCode::gone,
-                          lease_ended ? "the lease ended or the target was disabled" : name_of(mapping.holding) + " is ending"));
+    reply(request,
+          refuse(ErrorCode::gone, lease_ended ? "the lease ended or the target was disabled" : "what it would be on is ending"));
     if (mapping.phase != GrantPhase::ending) end_mapping(mapping);
     return;
   }
   mapping.phase = GrantPhase::active;
   announce(event.mapping, Announce::What::added);
-  announce(mapping.holding, Announce::What::changed);
+  if (!mapping.holding) {
+    note(Journal::What::granted, name_of(event.mapping), mapping.owner, {}, mapping.target->to_string(), "dma-buf");
+    return reply(request, ReplyValue{Exported{event.mapping}});
+  }
+  const auto& holding = state_.holdings.at(*mapping.holding);
+  announce(holding.id, Announce::What::changed);
   note(Journal::What::granted, name_of(event.mapping), mapping.owner, holding.initiator,
        mapping.target ? mapping.target->to_string() : "memory", fmt::format("cookie {:#x}", mapping.iova.begin.value));
   if (!mapping.target) return reply(request, ReplyValue{MemoryMapped{event.mapping, mapping.iova.begin}});
@@ -190,23 +204,27 @@ void Arbiter::on(Mapped& event) {
 void Arbiter::end_mapping(Mapping& mapping) {
   if (mapping.phase == GrantPhase::ending) return;
   mapping.phase = GrantPhase::ending;
-  effects_.emplace_back(Unmap{.mapping = mapping.id, .holding = mapping.holding, .iova = mapping.iova});
+  if (mapping.holding)
+    effects_.emplace_back(Unmap{.mapping = mapping.id, .holding = *mapping.holding, .iova = mapping.iova});
+  else
+    end_export(mapping);
   announce(mapping.id, Announce::What::changed);
 }
 
 void Arbiter::on(Unmapped& event) {
   const auto found = state_.mappings.find(event.mapping);
   if (found == state_.mappings.end()) return;
-  auto& holding = state_.holdings.at(found->second.holding);
+  const auto& mapping = found->second;
+  const auto initiator =
+      mapping.holding ? std::optional(state_.holdings.at(*mapping.holding).initiator) : std::optional<Address>();
   if (!event.outcome) {
     // A mapping that cannot be taken back alone goes with its whole address space; who waits is answered then. Until then it
     // and its range are accounted for, as they are mapped. Should that fail too, the daemon gives up (CloseHolding).
-    note(Journal::What::revoked, name_of(event.mapping), found->second.owner, holding.initiator, "", event.outcome.error().text);
-    return end_holding(holding);
+    note(Journal::What::revoked, name_of(event.mapping), mapping.owner, initiator, "", event.outcome.error().text);
+    return end_holding(state_.holdings.at(*mapping.holding));
   }
-  if (found->second.target)
-    note(Journal::What::ended, name_of(event.mapping), found->second.owner, holding.initiator, found->second.target->to_string(),
-         "");
+  if (mapping.target)
+    note(Journal::What::ended, name_of(event.mapping), mapping.owner, initiator, mapping.target->to_string(), "");
   forget_mapping(event.mapping);
 }
 
@@ -216,10 +234,11 @@ void Arbiter::forget_mapping(MappingId id) {
   if (node.empty()) return;
   revoking_.erase(id);
   const auto& mapping = node.mapped();
-  auto& holding = state_.holdings.at(mapping.holding);
-  holding.space.give_back(mapping.iova);
   if (mapping.phase != GrantPhase::opening) announce(id, Announce::What::removed);
-  announce(mapping.holding, Announce::What::changed);
+  if (mapping.holding) {
+    state_.holdings.at(*mapping.holding).space.give_back(mapping.iova);
+    announce(*mapping.holding, Announce::What::changed);
+  }
   answer_those_who_wait(id);
   if (!mapping.target) return;
   // Disabling waits for the last mapping.

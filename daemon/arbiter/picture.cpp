@@ -59,6 +59,8 @@ std::string Arbiter::why_not_safe(const Holding& holding) const {
 }
 
 std::string Arbiter::why_not_safe(const Mapping& mapping) const {
+  // Whoever imported it has cookies of their own.
+  if (!mapping.holding) return "";
   // Where the switch routes directly, the cookie is where the BAR is; elsewhere it is where nobody on the bus answers.
   if (mapping.route == Route::switched) {
     if (mapping.target && machine_->find(mapping.target->device) != nullptr &&
@@ -66,7 +68,7 @@ std::string Arbiter::why_not_safe(const Mapping& mapping) const {
       return fmt::format("{} has moved away from the cookie", mapping.target->to_string());
     return "";
   }
-  const auto* window = state_.holdings.at(mapping.holding).space.forbidden_in(mapping.iova);
+  const auto* window = state_.holdings.at(*mapping.holding).space.forbidden_in(mapping.iova);
   if (window == nullptr) return "";
   return fmt::format("the cookie {:#x} lies within {:#x}+{:#x} now, a bridge window, a BAR or a reserved region",
                      mapping.iova.begin.value, window->begin.value, window->length.value);

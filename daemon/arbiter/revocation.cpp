@@ -24,7 +24,7 @@ bool Arbiter::is_ending(GrantId grant) const {
 GrantId Arbiter::lease_of(GrantId grant) const {
   const auto* id = std::get_if<MappingId>(&grant);
   if (id == nullptr || state_.mappings.at(*id).has_own_lease) return grant;
-  return state_.mappings.at(*id).holding;
+  return *state_.mappings.at(*id).holding;  // an export always has its own
 }
 
 void Arbiter::end_grant(GrantId grant) {

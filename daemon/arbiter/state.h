@@ -58,7 +58,7 @@ struct Holding {
 
 struct Mapping {
   MappingId id;
-  HoldingId holding;
+  std::optional<HoldingId> holding;  // nothing = exported as a dma-buf: whoever imports it
   Owner owner;
   std::optional<TargetName> target;  // nothing = the client's own memory
   Route route = Route::none;

@@ -62,6 +62,7 @@ void Arbiter::on(RequestId id, const Caller& caller, Enable& command) {
     return reply(
         id, refuse(ErrorCode::busy, name->device.to_string() + " is offered as an initiator: a function is one or the other"));
   if (const auto quiet = no_driver_change_in_group(function); !quiet) return reply(id, error_of(quiet));
+  if (const auto quiet = not_resetting(name->device); !quiet) return reply(id, error_of(quiet));
   if (function.driver != "vfio-pci")
     return reply(id, refuse(ErrorCode::blocked,
                             fmt::format("{} is bound to {}, not to vfio-pci: p2p-client bind {} [target-not-on-vfio-pci]",
@@ -118,6 +119,9 @@ void Arbiter::on(TargetOpened& event) {
     return true;
   });
   if (!is_open) devices_.erase(device);
+  // None is left but where it was opened again.
+  if (!event.outcome) lose_targets_that_did_not_open(event.device, event.outcome.error());
+  if (!is_open) answer_those_who_closed(event.device);
   announce(event.device, Announce::What::changed);
   if (is_open) close_device_if_unused(event.device);
 }
@@ -169,14 +173,17 @@ void Arbiter::close_device_if_unused(const Address& device) {
   }
   if (!is_used) return;
   // Other targets keep the function open: those who disabled theirs need not wait.
-  const auto [first, last] = closing_.equal_range(device);
-  for (auto waiting = first; waiting != last; ++waiting) reply(waiting->second, ReplyValue{});
-  closing_.erase(first, last);
+  answer_those_who_closed(device);
 }
 
 void Arbiter::on(const TargetClosed& event) {
+  if (open_again(event.device)) return;
   devices_.erase(event.device);
-  const auto [first, last] = closing_.equal_range(event.device);
+  answer_those_who_closed(event.device);
+}
+
+void Arbiter::answer_those_who_closed(const Address& device) {
+  const auto [first, last] = closing_.equal_range(device);
   for (auto waiting = first; waiting != last; ++waiting) reply(waiting->second, ReplyValue{});
   closing_.erase(first, last);
 }

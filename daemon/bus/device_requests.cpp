@@ -102,9 +102,12 @@ Outcome<Ask> ask_bind(sd_bus_message* call, const Address& device) { return ask_
 
 Outcome<Ask> ask_unbind(sd_bus_message* call, const Address& device) { return ask_driver<UnbindDriver>(call, device); }
 
-Outcome<Ask> ask_reset(sd_bus_message* call, const Address& /*device*/) {
-  if (const auto problem = Arguments{call}.options().problem(); !problem) return error_of(problem);
-  return refuse(ErrorCode::not_supported, "reset through p2pd is not built yet in this version");
+Outcome<Ask> ask_reset(sd_bus_message* call, const Address& device) {
+  auto options = Arguments{call}.options();
+  const auto force = options.boolean("force").value_or(false);
+  const auto grace = options.grace();
+  if (const auto problem = options.problem(); !problem) return error_of(problem);
+  return Ask{Command{Reset{device, force, grace}}, {{"device", device.to_string()}}, {}, {}};
 }
 
 }  // namespace p2pd

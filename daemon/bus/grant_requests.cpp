@@ -64,6 +64,7 @@ Outcome<Ask> ask_acquire(sd_bus_message* call, const Core& core) {
   auto socket = arguments.descriptor();
   auto options = arguments.options();
   const auto address_bits = options.address_bits();
+  auto backend = options.text("backend");
   options.only_false("wait");
   if (!initiator) return error_of(initiator);
   if (const auto problem = options.problem(); !problem) return error_of(problem);
@@ -80,7 +81,7 @@ Outcome<Ask> ask_acquire(sd_bus_message* call, const Core& core) {
     described.details["target"] = fmt::format("{}", fmt::join(targets, ", "));
     described.actions.push_back(Action::switch_route);
   };
-  ask.what = Command{Acquire{*initiator, std::move(*lease), address_bits}};
+  ask.what = Command{Acquire{*initiator, std::move(*lease), address_bits, std::move(backend).value_or("")}};
   return ask;
 }
 
@@ -154,8 +155,9 @@ Outcome<Ask> ask_export_dma_buf(sd_bus_message* call) {
   const auto problem = arguments.options().problem();
   if (!problem) return error_of(problem);
   if (!target) return error_of(target);
-  if (const auto lease = check_lease(std::move(socket)); !lease) return error_of(lease);
-  return not_built("dma-buf export");
+  auto lease = check_lease(std::move(socket));
+  if (!lease) return error_of(lease);
+  return Ask{Command{ExportDmaBuf{*target, std::move(*lease)}}, {{"target", target->to_string()}}, {}, {}};
 }
 
 Outcome<Ask> ask_allocate_peer_memory(sd_bus_message* call) {

@@ -37,7 +37,9 @@ std::string subject_of(const std::string& interface, sd_bus_message* call, const
   return subject;
 }
 
-LineLimit::Time now() { return std::chrono::duration_cast<LineLimit::Time>(std::chrono::steady_clock::now().time_since_epoch()); }
+LineLimit::Time steady_now() {
+  return std::chrono::duration_cast<LineLimit::Time>(std::chrono::steady_clock::now().time_since_epoch());
+}
 
 }  // namespace
 
@@ -170,7 +172,7 @@ void Intake::write_line(const Errand& errand, const Reason& reason) {
 }
 
 void Intake::write_line(const std::string& sender, const Journal& line) {
-  const auto turn = lines_.next(sender, now());
+  const auto turn = lines_.next(sender, steady_now());
   if (turn.left_out != 0) spdlog::warn("{} refusals before this one are not in the journal: too many in a minute", turn.left_out);
   if (turn.write) write_journal(line);
 }

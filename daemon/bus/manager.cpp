@@ -13,8 +13,10 @@
 #include "bus/matrix.h"
 #include "bus/options.h"
 #include "bus/paths.h"
+#include "bus/pending.h"
 #include "bus/text.h"
 #include "bus/verdict_wire.h"
+#include "bus/wire.h"
 #include "org.p2pd1.Manager-adaptor.h"
 #include "platform/kernel_release.h"
 #include "topology/topology.h"
@@ -76,15 +78,19 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
                   [&] { return sdbus::ObjectPath{path_of(value_or_throw(find_function(core_, address)))}; });
   }
 
-  std::tuple<std::string, Variants> Check(const std::string& initiator, const std::string& target, const Variants&) override {
-    return freely("Check", [&] {
+  // Answered by the raw message (verdict_wire.cpp), so the Result is dropped; the guard inside turns errors into sdbus::Error.
+  void Check(sdbus::Result<std::string, Variants>&&, std::string initiator, std::string target, Variants) override {
+    const auto verdict = freely("Check", [&] {
       auto arguments = read_arguments("ss");
       auto options = arguments.options();
       const auto address_bits = options.address_bits();
       check(options);
       const auto from = value_or_throw(find_function(core_, initiator));
-      const auto verdict = core_.check(from, value_or_throw(find_target(core_, target)), address_bits, nullptr);
-      return std::tuple{to_string(verdict.answer), to_dictionary(verdict)};
+      return core_.check(from, value_or_throw(find_target(core_, target)), address_bits, nullptr);
+    });
+    Pending(sd_bus_get_current_message(bus_)).answer([&](sd_bus_message* reply) {
+      put(reply, std::string(to_string(verdict.answer)));
+      put_verdict(reply, verdict);
     });
   }
 
@@ -162,10 +168,12 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
     return guard("ApiVersion", [] { return api_version; });
   }
   Texts Features() override {
-    return guard("Features", [] { return Texts{"check", "enable", "offer", "bind", "acquire", "map-memory", "map"}; });
+    return guard("Features", [] {
+      return Texts{"check", "enable", "offer", "bind", "reset", "acquire", "map-memory", "map", "export-dma-buf"};
+    });
   }
   Texts Backends() override {
-    return guard("Backends", [&] { return probe() ? Texts{core_.backend} : Texts{}; });
+    return guard("Backends", [&] { return probe().value_or(Texts{}); });
   }
   Texts Problems() override {
     return guard("Problems", [&] {
@@ -175,7 +183,7 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
       for (const auto& blocker : judge_machine(core_.machine()))
         problems.push_back(valid_utf8(blocker.observed + " (" + blocker.where + ", " + blocker.code +
                                       "); needed: " + blocker.needed + (blocker.remedy.empty() ? "" : ": " + blocker.remedy)));
-      // What the back end says is news only where the machine looks well.
+      // What the back ends say is news only where the machine looks well.
       if (const auto& probed = probe(); !probed && problems.size() == of_files) problems.push_back(error_text(probed.error()));
       return problems;
     });
@@ -198,12 +206,12 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
 
   // ---- helpers
 
-  // Opens device files: once for many readers. Short, because what the back end misses (a module) may come without a sign.
-  const Outcome<void>& probe() {
+  // Opens device files: once for many readers. Short, because what a back end misses (a module) may come without a sign.
+  const Outcome<Texts>& probe() {
     constexpr std::chrono::seconds fresh{1};
     const auto now = std::chrono::steady_clock::now();
     if (!probed_ || now - probed_at_ > fresh) {
-      probed_ = core_.probe_backend();
+      probed_ = core_.probe_back_ends();
       probed_at_ = now;
     }
     return *probed_;
@@ -225,7 +233,7 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
   Intake& intake_;
   const Core& core_;
   std::uint64_t generation_ = 1;
-  std::optional<Outcome<void>> probed_;
+  std::optional<Outcome<Texts>> probed_;
   std::chrono::steady_clock::time_point probed_at_;
 };
 

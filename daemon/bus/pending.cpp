@@ -28,6 +28,7 @@ struct Writer {
     put(reply, ObjectPath{path_of(GrantId{mapped.mapping})});
     put(reply, mapped.iova.value);
   }
+  void operator()(const Exported& exported) const { put(reply, ObjectPath{path_of(GrantId{exported.mapping})}); }
   void operator()(const PeerMapped& mapped) const {
     put(reply, ObjectPath{path_of(GrantId{mapped.mapping})});
     put(reply, mapped.cookie.value);
@@ -44,11 +45,16 @@ Pending::~Pending() {
 void Pending::answer(const Outcome<ReplyValue>& outcome) noexcept {
   if (!call_) return;
   if (!outcome) return refuse(outcome.error());
+  answer([&](sd_bus_message* reply) { std::visit(Writer{reply}, *outcome); });
+}
+
+void Pending::answer(const std::function<void(sd_bus_message* reply)>& write) noexcept {
+  if (!call_) return;
   try {
     sd_bus_message* made = nullptr;
     must(sd_bus_message_new_method_return(call_.get(), &made), "sd_bus_message_new_method_return");
     const MessageRef reply{made};
-    std::visit(Writer{reply.get()}, *outcome);
+    write(reply.get());
     const auto call = std::move(call_);
     must(sd_bus_send(sd_bus_message_get_bus(reply.get()), reply.get(), nullptr), "sd_bus_send");
   } catch (...) {

@@ -4,6 +4,8 @@
 // never answered would keep its client waiting until its own timeout.
 #pragma once
 
+#include <functional>
+
 #include "arbiter/effect.h"
 #include "bus/raw.h"
 #include "model/reason.h"
@@ -22,6 +24,8 @@ class Pending {
   // Later calls do nothing. Never throw: who cannot be answered has left.
   void answer(const Outcome<ReplyValue>& outcome) noexcept;
   void refuse(const Reason& reason) noexcept;
+  // The answer is what `write` puts into it; what `write` throws is answered as an error.
+  void answer(const std::function<void(sd_bus_message* reply)>& write) noexcept;
 
   [[nodiscard]] sd_bus_message* call() const { return call_.get(); }
 

@@ -40,9 +40,8 @@ struct Core {
   std::function<Outcome<void>()> reload;
   // What is known of hardware like this, and which files could not be read.
   std::function<const PlatformFiles::Reading&()> platform;
-  std::function<Outcome<void>()> probe_backend;
-  std::string backend;                         // "vfio-type1"
-  std::function<unsigned()> requests_per_uid;  // in flight; more is QuotaExceeded
+  std::function<Outcome<std::vector<std::string>>()> probe_back_ends;  // names of those that work now
+  std::function<unsigned()> requests_per_uid;                          // in flight; more is QuotaExceeded
 };
 
 class Service {

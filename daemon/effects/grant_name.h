@@ -22,7 +22,6 @@ namespace p2pd {
 // Whether it is one of a holding's.
 [[nodiscard]] bool is_holding_name(std::string_view stored);
 
-inline constexpr char container_suffix = 'c';
 inline constexpr char lease_suffix = 'l';
 
 }  // namespace p2pd

@@ -66,6 +66,7 @@ std::string_view word_for(Journal::What what) {
     case Journal::What::disabled: return "disabled";
     case Journal::What::offered: return "offered";
     case Journal::What::withdrawn: return "withdrawn";
+    case Journal::What::reset: return "reset";
   }
   return "";
 }

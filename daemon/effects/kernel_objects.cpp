@@ -6,18 +6,18 @@
 
 namespace p2pd {
 
-KernelObjects::KernelObjects(Vfio& vfio, FdStore& store, FaultInjector fail)
-    : vfio_(vfio), store_(store), fail_(std::move(fail)) {}
+KernelObjects::KernelObjects(BackEnds back_ends, FdStore& store, FaultInjector fail)
+    : back_ends_(std::move(back_ends)), store_(store), fail_(std::move(fail)) {}
 
 Outcome<void> KernelObjects::run_open(Transaction& transaction, const Address& address, std::uint32_t iommu_group,
-                                      std::unique_ptr<OpenedFunction>& function) {
+                                      const std::string& backend, OpenedThrough& opened) {
   const auto open = [&]() -> Outcome<void> {
-    auto opened = vfio_.open(address, iommu_group);
-    if (!opened) return tl::unexpected(opened.error());
-    function = std::move(*opened);
+    auto outcome = open_through(back_ends_, backend, address, iommu_group);
+    if (!outcome) return error_of(outcome);
+    opened = std::move(*outcome);
     return {};
   };
-  return transaction.run({"open", open, [&] { function.reset(); }});
+  return transaction.run({"open", open, [&] { opened.function.reset(); }});
 }
 
 Outcome<void> KernelObjects::run_keep(Transaction& transaction, std::vector<std::string>& names, const std::string& name, int fd,

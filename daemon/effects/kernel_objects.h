@@ -10,22 +10,26 @@
 #include <vector>
 
 #include "arbiter/effect.h"
+#include "mapping/back_ends.h"
 #include "mapping/transaction.h"
-#include "mapping/vfio.h"
 #include "state/fd_store.h"
 
 namespace p2pd {
 
 class KernelObjects {
  public:
-  KernelObjects(Vfio& vfio, FdStore& store, FaultInjector fail);
+  KernelObjects(BackEnds back_ends, FdStore& store, FaultInjector fail);
 
   // Gives what the kernel signals when it wants the function back; nothing where it cannot. open_target.cpp
   [[nodiscard]] Outcome<UniqueFd> open_target(const OpenTarget& effect);
   [[nodiscard]] Outcome<void> close_target(const CloseTarget& effect);  // close_target.cpp
 
+  // reset_function.cpp
+  [[nodiscard]] Outcome<void> reset_function(const ResetFunction& effect);
+
   struct Opened {
     std::vector<Range<Iova>> valid_iovas;
+    std::string backend;
     Lease lease;
   };
   // The fds go to the client in a message that names `grant_path`. On failure the lease is ended. open_holding.cpp
@@ -39,9 +43,13 @@ class KernelObjects {
   [[nodiscard]] Outcome<std::optional<Lease>> map_peer(MapPeer effect);
   [[nodiscard]] Outcome<void> unmap(const Unmap& effect);  // unmap.cpp
 
+  // The dma-buf goes to the client in a message that names `grant_path`. export_bar.cpp
+  [[nodiscard]] Outcome<std::optional<Lease>> export_bar(ExportBar effect, const std::string& grant_path);
+  [[nodiscard]] Outcome<void> end_export(const EndExport& effect);
+
  private:
   struct MappedRange {
-    CpuMapping memory;
+    DmaMemory memory;
     bool has_lease = false;
   };
   // Destroyed members last to first: memory goes before the function that maps it.
@@ -55,14 +63,14 @@ class KernelObjects {
     std::vector<std::string> stored_names;
   };
 
-  // Runs the step that opens the function.
+  // Runs the step that opens the function, through the back end of this name, or ("") the first that can.
   [[nodiscard]] Outcome<void> run_open(Transaction& transaction, const Address& address, std::uint32_t iommu_group,
-                                       std::unique_ptr<OpenedFunction>& function);
+                                       const std::string& backend, OpenedThrough& opened);
   // Puts the fd into the store as a step; the name goes to `names`.
   [[nodiscard]] Outcome<void> run_keep(Transaction& transaction, std::vector<std::string>& names, const std::string& name, int fd,
                                        bool is_lease);
   [[nodiscard]] static Outcome<void> run_check_lease(Transaction& transaction, const Lease& lease);
-  // What both maps have in common. `bring` maps the memory into our own address space. map.cpp
+  // What both maps have in common. `bring` gets the memory as the holding's address space takes it. map.cpp
   struct NewMapping {
     std::string what;  // for errors
     MappingId mapping;
@@ -71,11 +79,13 @@ class KernelObjects {
     Access access;
     std::optional<Lease> lease;
   };
-  [[nodiscard]] Outcome<std::optional<Lease>> map(NewMapping wanted, const std::function<Outcome<CpuMapping>()>& bring);
-  [[nodiscard]] Outcome<void> run_map(const NewMapping& wanted, const std::function<Outcome<CpuMapping>()>& bring);
+  using Bring = std::function<Outcome<DmaMemory>(const OpenedFunction& initiator)>;
+  [[nodiscard]] Outcome<std::optional<Lease>> map(NewMapping wanted, const Bring& bring);
+  [[nodiscard]] Outcome<void> run_map(const NewMapping& wanted, const Bring& bring);
+  [[nodiscard]] Outcome<void> run_export(const ExportBar& effect, const std::string& grant_path);
   [[nodiscard]] Outcome<OpenedHolding*> find_holding(HoldingId holding);
 
-  Vfio& vfio_;
+  BackEnds back_ends_;
   FdStore& store_;
   FaultInjector fail_;
   std::map<Address, OpenedTarget> targets_;

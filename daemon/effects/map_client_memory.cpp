@@ -10,7 +10,7 @@ namespace p2pd {
 
 namespace {
 
-Outcome<CpuMapping> map_memfd(int memfd, Bytes offset, Bytes length, Access access) {
+Outcome<DmaMemory> map_memfd(int memfd, Bytes offset, Bytes length, Access access) {
   const int protection = PROT_READ | (allows(access, Access::write) ? PROT_WRITE : 0);
   void* begin = ::mmap(nullptr, length.value, protection, MAP_SHARED, memfd, static_cast<off_t>(offset.value));
   if (begin == MAP_FAILED) return refuse_errno("mmap of the client's memory", errno);
@@ -20,13 +20,14 @@ Outcome<CpuMapping> map_memfd(int memfd, Bytes offset, Bytes length, Access acce
 }  // namespace
 
 Outcome<std::optional<Lease>> KernelObjects::map_client_memory(MapClientMemory effect) {
-  return map({.what = "map memory for " + text_of(effect.mapping),
-              .mapping = effect.mapping,
-              .holding = effect.holding,
-              .iova = effect.iova,
-              .access = effect.access,
-              .lease = std::move(effect.lease)},
-             [&] { return map_memfd(effect.memfd.get(), effect.offset, effect.iova.length, effect.access); });
+  return map(
+      {.what = "map memory for " + text_of(effect.mapping),
+       .mapping = effect.mapping,
+       .holding = effect.holding,
+       .iova = effect.iova,
+       .access = effect.access,
+       .lease = std::move(effect.lease)},
+      [&](const OpenedFunction&) { return map_memfd(effect.memfd.get(), effect.offset, effect.iova.length, effect.access); });
 }
 
 void Runner::run(MapClientMemory effect) {

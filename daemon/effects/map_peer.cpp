@@ -5,10 +5,12 @@
 namespace p2pd {
 
 Outcome<std::optional<Lease>> KernelObjects::map_peer(MapPeer effect) {
-  const auto map_bar = [&]() -> Outcome<CpuMapping> {
+  const auto share = [&](const OpenedFunction& initiator) -> Outcome<DmaMemory> {
     const auto target = targets_.find(effect.target);
     if (target == targets_.end()) return refuse(ErrorCode::gone, effect.target.to_string() + " is not open as a target");
-    return target->second.function->map_bar(effect.bar, effect.offset, effect.iova.length);
+    auto& function = *target->second.function;
+    if (initiator.maps_bars_as_dma_buf()) return function.export_bar(effect.bar, effect.offset, effect.iova.length);
+    return function.map_bar(effect.bar, effect.offset, effect.iova.length);
   };
   return map({.what = "map " + effect.target.to_string() + " for " + text_of(effect.mapping),
               .mapping = effect.mapping,
@@ -16,7 +18,7 @@ Outcome<std::optional<Lease>> KernelObjects::map_peer(MapPeer effect) {
               .iova = effect.iova,
               .access = effect.access,
               .lease = std::move(effect.lease)},
-             map_bar);
+             share);
 }
 
 void Runner::run(MapPeer effect) {

@@ -11,11 +11,12 @@ Outcome<UniqueFd> KernelObjects::open_target(const OpenTarget& effect) {
   const auto text = effect.device.to_string();
   if (targets_.contains(effect.device)) return refuse(ErrorCode::failed, text + " is open already");
   OpenedTarget target;
+  OpenedThrough opened;
   UniqueFd wanted;
   Transaction transaction("open target " + text, fail_);
-  if (auto done = run_open(transaction, effect.device, effect.iommu_group, target.function); !done) return error_of(done);
+  if (auto done = run_open(transaction, effect.device, effect.iommu_group, "", opened); !done) return error_of(done);
   const auto ask_to_be_told = [&]() -> Outcome<void> {
-    auto eventfd = target.function->tell_when_wanted();
+    auto eventfd = opened.function->tell_when_wanted();
     if (!eventfd && eventfd.error().code != ErrorCode::not_supported) return error_of(eventfd);
     if (eventfd)
       wanted = std::move(*eventfd);
@@ -26,11 +27,12 @@ Outcome<UniqueFd> KernelObjects::open_target(const OpenTarget& effect) {
   // Nothing to undo: it goes with the device's fd.
   if (auto done = transaction.run({"ask to be told when it is wanted", ask_to_be_told, {}}); !done) return error_of(done);
   const auto number = next_target_++;
-  for (const auto& [fd, suffix] : target.function->fds_to_keep())
+  for (const auto& [fd, suffix] : opened.function->fds_to_keep())
     if (auto done = run_keep(transaction, target.stored_names, stored_target_name(number, suffix), fd, false); !done)
       return error_of(done);
   transaction.keep();
-  spdlog::info("opened {} as a target", text);
+  spdlog::info("opened {} as a target through {}", text, opened.backend);
+  target.function = std::move(opened.function);
   targets_.emplace(effect.device, std::move(target));
   return wanted;
 }

@@ -9,7 +9,7 @@ Runner::Runner(Parts parts) : impl_(std::make_unique<Impl>(std::move(parts))) {}
 
 Runner::~Runner() = default;
 
-void Runner::Impl::watch(GrantId grant, HoldingId holding, Lease lease) {
+void Runner::Impl::watch(GrantId grant, std::optional<HoldingId> holding, Lease lease) {
   auto post_end = [this, grant] { parts.post(LeaseEnded{grant}); };
   leases.insert_or_assign(grant, HeldLease{holding, std::make_unique<LeaseWatch>(parts.loop, std::move(lease), post_end)});
 }

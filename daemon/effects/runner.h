@@ -15,8 +15,8 @@
 #include "arbiter/effect.h"
 #include "arbiter/event.h"
 #include "driver/driver.h"
+#include "mapping/back_ends.h"
 #include "mapping/transaction.h"
-#include "mapping/vfio.h"
 #include "state/fd_store.h"
 
 namespace p2pd {
@@ -25,7 +25,7 @@ class Runner {
  public:
   struct Parts {
     sd_event* loop = nullptr;
-    Vfio* vfio = nullptr;      // used by the worker only
+    BackEnds back_ends;        // used by the worker only
     FdStore* store = nullptr;  // used by the worker only
     DriverPaths driver_paths;
     // How long the end waits for a driver that takes or lets go of its function: cut off in the middle, a change leaves a
@@ -44,10 +44,13 @@ class Runner {
 
   void run(OpenTarget effect);
   void run(CloseTarget effect);
+  void run(ResetFunction effect);
   void run(OpenHolding effect);
   void run(CloseHolding effect);
   void run(MapClientMemory effect);
   void run(MapPeer effect);
+  void run(ExportBar effect);
+  void run(EndExport effect);
   void run(Unmap effect);
   void run(BindToVfio effect);
   void run(UnbindFromVfio effect);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "effects/kernel_objects.h"
 #include "effects/lease_watch.h"
@@ -16,26 +17,26 @@ namespace p2pd {
 struct Runner::Impl {
   explicit Impl(Parts its_parts)
       : parts(std::move(its_parts)),
-        kernel(*parts.vfio, *parts.store, parts.fail),
+        kernel(parts.back_ends, *parts.store, parts.fail),
         drivers(parts.loop, parts.driver_patience),
         worker(parts.loop) {}
 
   // From here on the lease's end is an event.
-  void watch(GrantId grant, HoldingId holding, Lease lease);
+  void watch(GrantId grant, std::optional<HoldingId> holding, Lease lease);
   // The holding with its mappings, or one mapping, is going.
   void be_quiet(GrantId grant);
   void forget(GrantId grant);
   // From here on it is an event that the kernel wants the target back.
   void watch(const Address& target, UniqueFd wanted);
-  void mapped(MappingId mapping, HoldingId holding, Outcome<std::optional<Lease>> outcome);
+  void mapped(MappingId mapping, std::optional<HoldingId> holding, Outcome<std::optional<Lease>> outcome);
   template <class Effect>
   void change_driver(const Effect& effect, Outcome<void> (*change)(const DriverPaths&, const Address&, bool));
-  [[nodiscard]] static bool belongs_to(GrantId grant, HoldingId holding, GrantId going) {
-    return grant == going || GrantId{holding} == going;
+  [[nodiscard]] static bool belongs_to(GrantId grant, std::optional<HoldingId> holding, GrantId going) {
+    return grant == going || (holding && GrantId{*holding} == going);
   }
 
   struct HeldLease {
-    HoldingId holding;  // that it goes with
+    std::optional<HoldingId> holding;  // that it goes with
     std::unique_ptr<LeaseWatch> watch;
   };
   struct Deadline {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What the last daemon left behind when it died: its containers still map, its clients still wait.
+// What the last daemon left behind when it died: its address spaces still map, its clients still wait.
 #include "effects/take_back_store.h"
 
 #include <spdlog/spdlog.h>
@@ -19,9 +19,16 @@ bool has_suffix(const FdStore::Entry& entry, char suffix) { return entry.name.en
 // "h7" of "h7.c"
 std::string grant_of(const FdStore::Entry& entry) { return entry.name.substr(0, entry.name.find('.')); }
 
+// Nothing to do for what is no address space.
+Outcome<void> unmap_all_in(const BackEnds& back_ends, const FdStore::Entry& entry) {
+  for (Vfio& each : back_ends)
+    if (has_suffix(entry, each.address_space_suffix())) return each.unmap_all_in(entry.fd.get());
+  return {};
+}
+
 }  // namespace
 
-void take_back_store(Vfio& vfio, FdStore& store) {
+void take_back_store(const BackEnds& back_ends, FdStore& store) {
   const auto entries = store.take_back();
   if (entries.empty()) return;
   spdlog::info("the last daemon left {} file descriptors: unmapping and closing all of them", entries.size());
@@ -29,12 +36,11 @@ void take_back_store(Vfio& vfio, FdStore& store) {
   // All of the DMA ends before the first client is told.
   std::set<std::string> still_mapped;
   for (const auto& entry : entries) {
-    if (!has_suffix(entry, container_suffix)) continue;
-    if (const auto done = vfio.unmap_all_in(entry.fd.get()); !done) {
-      spdlog::critical("cannot unmap what the last daemon left in {}: {}", entry.name, done.error().text);
-      // Nothing is ever mapped into a target's container, so nothing stays mapped there.
-      if (is_holding_name(entry.name)) still_mapped.insert(grant_of(entry));
-    }
+    const auto done = unmap_all_in(back_ends, entry);
+    if (done) continue;
+    spdlog::critical("cannot unmap what the last daemon left in {}: {}", entry.name, done.error().text);
+    // Nothing is ever mapped into a target's address space, so nothing stays mapped there.
+    if (is_holding_name(entry.name)) still_mapped.insert(grant_of(entry));
   }
 
   // What still maps stays in the store, for a later life to try again. Until then its group is busy: nobody is lent a device

@@ -82,6 +82,14 @@ Outcome<void> refuse_odd(const Range<Iova>& range) {
 
 }  // namespace
 
+std::optional<Range<Iova>> valid_range(std::uint64_t first, std::uint64_t last) {
+  if (last < first) return std::nullopt;
+  const auto span = last - first;
+  return Range<Iova>{Iova{first}, Bytes{span == std::numeric_limits<std::uint64_t>::max() ? span : span + 1}};
+}
+
+std::string text_of(const Range<Iova>& iova) { return fmt::format("IOVA {:#x}+{:#x}", iova.begin.value, iova.length.value); }
+
 IovaSpace::IovaSpace(std::vector<Range<Iova>> valid, std::vector<Range<Iova>> forbidden, unsigned address_bits)
     : forbidden_(disjoint(std::move(forbidden))) {
   const auto reach = reach_of(address_bits);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "model/machine.h"
@@ -15,6 +16,13 @@ namespace p2pd {
 // Addresses that must never be handed out: reserved regions of the group, and every bridge window above or beside the
 // initiator (with ACS redirect off such an address is switched to a peer and never reaches the IOMMU: design §8).
 [[nodiscard]] std::vector<Range<Iova>> forbidden_iovas(const Machine& machine, const Function& initiator);
+
+// What the kernel says can be mapped, `last` included; nothing for a range that ends before it begins. All 64 bits have no
+// length in 64 bits: the last byte is left out.
+[[nodiscard]] std::optional<Range<Iova>> valid_range(std::uint64_t first, std::uint64_t last);
+
+// "IOVA 0x1000+0x2000", for errors.
+[[nodiscard]] std::string text_of(const Range<Iova>& iova);
 
 // The address space of one holding.
 class IovaSpace {

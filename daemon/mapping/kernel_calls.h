@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The system calls that type1 makes. Tests answer them instead of the kernel: every errno at every step.
+// The system calls that the back ends make. Tests answer them instead of the kernel: every errno at every step.
 #pragma once
 
 #include <sys/types.h>

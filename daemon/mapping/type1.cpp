@@ -5,7 +5,6 @@
 #include <linux/vfio.h>
 
 #include <cerrno>
-#include <fstream>
 
 #include "mapping/type1_function.h"
 #include "mapping/type1_info.h"
@@ -15,30 +14,18 @@ namespace p2pd {
 
 namespace {
 
-std::string first_word(const std::filesystem::path& file) {
-  std::ifstream stream(file);
-  std::string word;
-  stream >> word;
-  return word;
-}
-
 class Type1 final : public Vfio {
  public:
-  explicit Type1(Type1Options options) : options_(std::move(options)) {}
+  explicit Type1(BackEndOptions options) : options_(std::move(options)) {}
 
   [[nodiscard]] std::string name() const override { return "vfio-type1"; }
 
   [[nodiscard]] Outcome<void> probe() const override {
-    if (const auto safe = refuse_unsafe_interrupts(); !safe) return safe;
+    if (const auto safe = refuse_unsafe_interrupts(options_); !safe) return safe;
     UniqueFd container;
     if (auto done = open_container(container); !done) return done;
     if (auto done = check_version(container.get()); !done) return done;
-    std::error_code error;
-    if (std::filesystem::is_empty(options_.sysfs_root / "kernel/iommu_groups", error) || error)
-      return refuse(
-          ErrorCode::not_supported,
-          "there is no IOMMU group: switch the IOMMU on (firmware setting VT-d or AMD-Vi, boot argument intel_iommu=on)");
-    return {};
+    return refuse_no_iommu(options_);
   }
 
   Outcome<std::unique_ptr<OpenedFunction>> open(const Address& address, std::uint32_t iommu_group) override {
@@ -50,8 +37,8 @@ class Type1 final : public Vfio {
     // The group first: it opens once only, so it says at once whether somebody else has it.
     const auto group = std::to_string(iommu_group);
     const Step steps[] = {
-        {"check interrupts", [&] { return refuse_unsafe_interrupts(); }, {}},
-        {"check group " + group, [&] { return refuse_noiommu(group); }, {}},
+        {"check interrupts", [&] { return refuse_unsafe_interrupts(options_); }, {}},
+        {"check group " + group, [&] { return refuse_noiommu_group(options_, iommu_group); }, {}},
         {"open group " + group, [&] { return open_group(group, files.group); }, [&] { files.group.reset(); }},
         {"check that group " + group + " is viable", [&] { return check_viable(files.group.get()); }, {}},
         {"open container", [&] { return open_container(files.container); }, [&] { files.container.reset(); }},
@@ -67,33 +54,16 @@ class Type1 final : public Vfio {
     return make_type1_function(name, std::move(files), std::move(valid_iovas), options_.calls, options_.fail);
   }
 
-  Outcome<void> unmap_all_in(int container_fd) override {
-    if (auto done = check_version(container_fd); !done) return done;
-    return unmap_whole_container(options_.calls, container_fd);
+  [[nodiscard]] char address_space_suffix() const override { return type1_suffix; }
+
+  Outcome<void> unmap_all_in(int address_space) override {
+    if (auto done = check_version(address_space); !done) return done;
+    return unmap_whole_container(options_.calls, address_space);
   }
 
  private:
-  // Whoever can make a device raise any interrupt can take over the host: design §7, "never lent".
-  [[nodiscard]] Outcome<void> refuse_unsafe_interrupts() const {
-    const auto file = options_.sysfs_root / "module/vfio_iommu_type1/parameters/allow_unsafe_interrupts";
-    if (first_word(file) != "Y") return {};
-    return refuse(ErrorCode::blocked,
-                  "allow_unsafe_interrupts is set: nothing is lent while a device may raise any interrupt; take it out of "
-                  "modprobe.d, echo N > " +
-                      file.string() + " [unsafe-interrupts]");
-  }
-
-  // vfio.c gives such groups this name, and their node another one than ours.
-  [[nodiscard]] Outcome<void> refuse_noiommu(const std::string& group) const {
-    std::error_code ignored;
-    if (first_word(options_.sysfs_root / "kernel/iommu_groups" / group / "name") != "vfio-noiommu" &&
-        !std::filesystem::exists(options_.vfio_directory / ("noiommu-" + group), ignored))
-      return {};
-    return refuse(ErrorCode::blocked, "no IOMMU stands between this group and memory: it is never lent [no-iommu]");
-  }
-
   [[nodiscard]] Outcome<void> open_group(const std::string& group, UniqueFd& result) const {
-    const auto path = (options_.vfio_directory / group).string();
+    const auto path = (options_.device_directory / "vfio" / group).string();
     result.reset(options_.calls.open(path));
     if (!result) return refuse_vfio(VfioCall::open_group, path, errno);
     return {};
@@ -111,7 +81,7 @@ class Type1 final : public Vfio {
   }
 
   [[nodiscard]] Outcome<void> open_container(UniqueFd& result) const {
-    const auto path = (options_.vfio_directory / "vfio").string();
+    const auto path = (options_.device_directory / "vfio/vfio").string();
     result.reset(options_.calls.open(path));
     if (!result) return refuse_vfio(VfioCall::open_container, path, errno);
     return {};
@@ -154,11 +124,11 @@ class Type1 final : public Vfio {
     return {};
   }
 
-  Type1Options options_;
+  BackEndOptions options_;
 };
 
 }  // namespace
 
-std::unique_ptr<Vfio> make_type1(Type1Options options) { return std::make_unique<Type1>(std::move(options)); }
+std::unique_ptr<Vfio> make_type1(BackEndOptions options) { return std::make_unique<Type1>(std::move(options)); }
 
 }  // namespace p2pd

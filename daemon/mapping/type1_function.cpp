@@ -2,23 +2,18 @@
 #include "mapping/type1_function.h"
 
 #include <fmt/format.h>
-#include <linux/pci_regs.h>
 #include <linux/vfio.h>
-#include <sys/mman.h>
 
-#include <array>
 #include <bit>
 #include <cerrno>
 
-#include "mapping/type1_info.h"
-#include "mapping/type1_wanted.h"
+#include "mapping/iova.h"
 #include "mapping/vfio_failure.h"
+#include "mapping/vfio_function.h"
 
 namespace p2pd {
 
 namespace {
-
-std::string text_of(const Range<Iova>& iova) { return fmt::format("IOVA {:#x}+{:#x}", iova.begin.value, iova.length.value); }
 
 // From the initiator's view: READ = it may read from there.
 std::uint32_t map_flags(Access access) {
@@ -28,33 +23,36 @@ std::uint32_t map_flags(Access access) {
   return flags;
 }
 
-class Type1Function final : public OpenedFunction {
+class Type1Function final : public VfioFunction {
  public:
   Type1Function(std::string name, Type1Files files, std::vector<Range<Iova>> valid_iovas, KernelCalls calls, FaultInjector fail)
-      : name_(std::move(name)),
-        files_(std::move(files)),
-        valid_iovas_(std::move(valid_iovas)),
-        calls_(std::move(calls)),
-        fail_(std::move(fail)) {}
+      : VfioFunction(std::move(name), std::move(files.device), std::move(valid_iovas), std::move(calls), std::move(fail)),
+        group_(std::move(files.group)),
+        container_(std::move(files.container)) {}
 
-  Outcome<void> map(Range<Iova> iova, std::byte* memory, Access access) override {
+  Outcome<void> map(Range<Iova> iova, const DmaMemory& memory, Access access) override {
+    const auto* mapped = std::get_if<CpuMapping>(&memory);
+    if (mapped == nullptr) return refuse(ErrorCode::not_supported, "type1 maps no dma-buf");
     vfio_iommu_type1_dma_map question{};
     question.argsz = sizeof question;
     question.flags = map_flags(access);
-    question.vaddr = std::bit_cast<std::uintptr_t>(memory);
+    question.vaddr = std::bit_cast<std::uintptr_t>(mapped->data());
     question.iova = iova.begin.value;
     question.size = iova.length.value;
-    if (calls_.ioctl(files_.container.get(), VFIO_IOMMU_MAP_DMA, &question) < 0)
+    if (calls().ioctl(container_.get(), VFIO_IOMMU_MAP_DMA, &question) < 0)
       return refuse_vfio(VfioCall::map, text_of(iova), errno);
     return {};
   }
+
+  // A BAR has no pages to pin, but its CPU mapping will do: vfio_iommu_type1.c follow_fault_pfn().
+  [[nodiscard]] bool maps_bars_as_dma_buf() const override { return false; }
 
   Outcome<void> unmap(Range<Iova> iova) override {
     vfio_iommu_type1_dma_unmap question{};
     question.argsz = sizeof question;
     question.iova = iova.begin.value;
     question.size = iova.length.value;
-    if (calls_.ioctl(files_.container.get(), VFIO_IOMMU_UNMAP_DMA, &question) < 0)
+    if (calls().ioctl(container_.get(), VFIO_IOMMU_UNMAP_DMA, &question) < 0)
       return refuse_vfio(VfioCall::unmap, text_of(iova), errno);
     // The kernel unmaps what is inside of the range and says how much that was; nothing is no error to it.
     if (question.size != iova.length.value)
@@ -62,94 +60,15 @@ class Type1Function final : public OpenedFunction {
     return {};
   }
 
-  Outcome<void> unmap_all() override { return unmap_whole_container(calls_, files_.container.get()); }
+  Outcome<void> unmap_all() override { return unmap_whole_container(calls(), container_.get()); }
 
-  Outcome<CpuMapping> map_bar(unsigned bar, Bytes offset, Bytes length) override {
-    Transaction transaction(fmt::format("map BAR {} of {}", bar, name_), fail_);
-    RegionInfo region;
-    CpuMapping mapping;
-
-    if (auto done = transaction.run({"read region", [&] { return find_region(bar, offset, length, region); }, {}}); !done)
-      return tl::unexpected(done.error());
-    bool was_enabled = true;
-    if (auto done = transaction.run({"enable memory decode", [&] { return enable_decode(was_enabled); },
-                                     [&] {
-                                       if (!was_enabled) disable_decode();
-                                     }});
-        !done)
-      return tl::unexpected(done.error());
-    const auto map = [&]() -> Outcome<void> {
-      const int protection = (region.is_readable ? PROT_READ : 0) | (region.is_writable ? PROT_WRITE : 0);
-      void* begin = calls_.mmap_shared(length.value, protection, files_.device.get(),
-                                       region.file_offset + static_cast<off_t>(offset.value));
-      if (begin == MAP_FAILED)
-        return refuse_vfio(VfioCall::map_bar, fmt::format("{}:{}:{:#x}+{:#x}", name_, bar, offset.value, length.value), errno);
-      mapping = CpuMapping(begin, length.value);
-      return {};
-    };
-    if (auto done = transaction.run({"mmap", map, {}}); !done) return tl::unexpected(done.error());
-    transaction.keep();
-    return mapping;
-  }
-
-  Outcome<UniqueFd> tell_when_wanted() override { return make_wanted_eventfd(calls_, files_.device.get()); }
-
-  [[nodiscard]] std::vector<Range<Iova>> valid_iovas() const override { return valid_iovas_; }
-  [[nodiscard]] int device_fd() const override { return files_.device.get(); }
   [[nodiscard]] std::vector<Keep> fds_to_keep() const override {
-    return {{files_.container.get(), 'c'}, {files_.group.get(), 'g'}, {files_.device.get(), 'd'}};
+    return {{container_.get(), type1_suffix}, {group_.get(), 'g'}, {device_fd(), 'd'}};
   }
 
  private:
-  [[nodiscard]] Outcome<void> find_region(unsigned bar, Bytes offset, Bytes length, RegionInfo& region) const {
-    auto found = read_region(calls_, files_.device.get(), bar);
-    if (!found) return tl::unexpected(found.error());
-    if (!is_page_aligned(offset.value) || !is_page_aligned(length.value) || !found->can_map(offset, length))
-      return refuse(ErrorCode::not_supported, fmt::format("VFIO does not let {:#x}+{:#x} of its {:#x} bytes be mapped",
-                                                          offset.value, length.value, found->size.value));
-    region = std::move(*found);
-    return {};
-  }
-
-  // MAP_DMA of a BAR whose decode is off is EFAULT (vfio_pci_core.c, CVE-2020-12888). It is the virtual command register
-  // that counts, so we go through VFIO's config region.
-  [[nodiscard]] Outcome<void> enable_decode(bool& was_enabled) const {
-    const auto config = read_region(calls_, files_.device.get(), VFIO_PCI_CONFIG_REGION_INDEX);
-    if (!config) return tl::unexpected(config.error());
-    const auto place = config->file_offset + PCI_COMMAND;
-    std::array<std::uint8_t, 2> command{};
-    if (calls_.pread(files_.device.get(), command.data(), command.size(), place) != static_cast<ssize_t>(command.size()))
-      return refuse_vfio(VfioCall::other, "read the command register", errno);
-    if (command == std::array<std::uint8_t, 2>{0xff, 0xff}) return refuse(ErrorCode::gone, name_ + " does not answer");
-    was_enabled = (command[0] & PCI_COMMAND_MEMORY) != 0;
-    return was_enabled ? Outcome<void>{}
-                       : write_command({static_cast<std::uint8_t>(command[0] | PCI_COMMAND_MEMORY), command[1]});
-  }
-
-  void disable_decode() const {
-    const auto config = read_region(calls_, files_.device.get(), VFIO_PCI_CONFIG_REGION_INDEX);
-    std::array<std::uint8_t, 2> command{};
-    if (!config || calls_.pread(files_.device.get(), command.data(), command.size(), config->file_offset + PCI_COMMAND) !=
-                       static_cast<ssize_t>(command.size()))
-      return;
-    static_cast<void>(write_command({static_cast<std::uint8_t>(command[0] & ~PCI_COMMAND_MEMORY), command[1]}));
-  }
-
-  [[nodiscard]] Outcome<void> write_command(std::array<std::uint8_t, 2> command) const {
-    const auto config = read_region(calls_, files_.device.get(), VFIO_PCI_CONFIG_REGION_INDEX);
-    if (!config) return tl::unexpected(config.error());
-    if (calls_.pwrite(files_.device.get(), command.data(), command.size(), config->file_offset + PCI_COMMAND) !=
-        static_cast<ssize_t>(command.size()))
-      return refuse_vfio(VfioCall::other, "write the command register", errno);
-    return {};
-  }
-
-  std::string name_;
-  // Members go in reverse: the device closes before the container, the group last.
-  Type1Files files_;
-  std::vector<Range<Iova>> valid_iovas_;
-  KernelCalls calls_;
-  FaultInjector fail_;
+  UniqueFd group_;
+  UniqueFd container_;
 };
 
 Outcome<void> unmap_range(const KernelCalls& calls, int container, std::uint64_t begin, std::uint64_t length,

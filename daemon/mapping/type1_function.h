@@ -13,6 +13,9 @@
 
 namespace p2pd {
 
+// Of the container's name in the fd store.
+inline constexpr char type1_suffix = 'c';
+
 struct Type1Files {
   UniqueFd group;
   UniqueFd container;

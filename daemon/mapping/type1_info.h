@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What VFIO tells about containers and regions: structures with chains of capabilities behind them.
+// What a type1 container tells about itself.
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "mapping/kernel_calls.h"
@@ -14,23 +13,5 @@ namespace p2pd {
 
 // The ranges that the IOMMU can map, without reserved regions: VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE.
 [[nodiscard]] Outcome<std::vector<Range<Iova>>> read_valid_iovas(const KernelCalls& calls, int container);
-
-struct RegionInfo {
-  Bytes size;
-  off_t file_offset = 0;
-  bool is_readable = false;
-  bool is_writable = false;
-  bool is_mappable = false;
-  struct Area {
-    std::uint64_t offset;
-    std::uint64_t size;
-  };
-  // Nothing = all of it. VFIO_REGION_INFO_CAP_SPARSE_MMAP.
-  std::optional<std::vector<Area>> mappable_areas;
-
-  [[nodiscard]] bool can_map(Bytes offset, Bytes length) const;
-};
-
-[[nodiscard]] Outcome<RegionInfo> read_region(const KernelCalls& calls, int device, unsigned index);
 
 }  // namespace p2pd

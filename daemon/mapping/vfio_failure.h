@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What an errno of a VFIO call means, in words that say what to do. platform-knowledge §3.2, vfio_iommu_type1.c.
+// What an errno of a VFIO or iommufd call means, in words that say what to do. vfio_iommu_type1.c, device_cdev.c,
+// iommufd/device.c, iommufd/pages.c.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +17,16 @@ enum class VfioCall : std::uint8_t {
   set_container,
   set_iommu,
   get_device,
+  open_iommufd,
+  open_node,
+  bind_iommufd,
+  attach,
   map,
+  map_dma_buf,
   unmap,
   map_bar,
+  export_bar,
+  reset,
   other,
 };
 

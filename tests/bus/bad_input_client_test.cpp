@@ -117,10 +117,25 @@ const Row rows[] = {
        return test.alice.check(initiator, target_bar, many);
      }},
     {"ReloadByAClient", "NotPermitted", [](BadInput& test) { return manager(test.alice, "Reload", {}); }},
-    {"ExportDmaBuf", "NotSupported",
+    {"ExportDmaBufOfWhatIsNotThere", "NotFound",
      [](BadInput& test) {
        const Lease lease;
-       return manager(test.root, "ExportDmaBuf", {target_bar, lease.theirs(), Options{}});
+       return manager(test.root, "ExportDmaBuf", {"0000:77:00.0:2", lease.theirs(), Options{}});
+     }},
+    {"ExportDmaBufOfNothing", "InvalidArgument",
+     [](BadInput& test) {
+       const Lease lease;
+       return manager(test.root, "ExportDmaBuf", {"", lease.theirs(), Options{}});
+     }},
+    {"ExportDmaBufWithAnUnknownOption", "InvalidArgument",
+     [](BadInput& test) {
+       const Lease lease;
+       return manager(test.root, "ExportDmaBuf", {target_bar, lease.theirs(), Options{{"access", "r"}}});
+     }},
+    {"ExportDmaBufOverNoLease", "InvalidArgument",
+     [](BadInput& test) {
+       const UniqueFd file(::open("/dev/null", O_RDWR | O_CLOEXEC));
+       return manager(test.root, "ExportDmaBuf", {target_bar, Fd{file.get()}, Options{}});
      }},
     {"AllocatePeerMemory", "NotSupported",
      [](BadInput& test) {

@@ -96,10 +96,10 @@ const Row rows[] = {
      [](BadInput& test) { return test.root.bind(initiator, {{"driver", "nvme"}}); }},
     {"UnbindOfALentFunction", "Busy", [](BadInput& test) { return test.root.unbind(initiator); }},
     {"UnbindOfATarget", "Busy", [](BadInput& test) { return test.root.unbind(peer); }},
-    {"Reset", "NotSupported",
-     [](BadInput& test) {
-       return test.root.call({.path = test.root.device(initiator), .method = "org.p2pd1.Device.Reset", .arguments = {Options{}}});
-     }},
+    {"ResetOfALentFunction", "Busy", [](BadInput& test) { return test.root.reset(initiator); }},
+    {"ResetOfABridge", "Blocked", [](BadInput& test) { return test.root.reset(root_port); }},
+    {"ResetOfAFunctionWithAnotherDriver", "Blocked", [](BadInput& test) { return test.root.reset(network_card); }},
+    {"ResetWithAnUnknownOption", "InvalidArgument", [](BadInput& test) { return test.root.reset(peer, {{"method", "flr"}}); }},
     {"AMethodThatIsNotThere", unknown_method,
      [](BadInput& test) {
        return test.root.call({.path = test.root.device(initiator), .method = "org.p2pd1.Device.Explode", .arguments = {}});

@@ -66,6 +66,19 @@ TEST_F(Revocation, ComesBeforeAnUnbindByForce) {
   EXPECT_EQ(alice.acquire(initiator, lease).error, "NotOffered");
 }
 
+TEST_F(Revocation, ComesBeforeAReset) {
+  ASSERT_EQ(root.reset(peer).error, "Busy");
+  EXPECT_TRUE(held.lease.is_quiet());
+  EXPECT_FALSE(daemon->address_spaces().at(initiator).empty());
+
+  // The fake ends the program when a function is reset that still maps.
+  EXPECT_EQ(root.reset(peer, {{"force", true}}).error, "");
+  expect_notice({{"event", "revoked"}, {"grant", mapping}, {"reason", "device-reset"}});
+  EXPECT_TRUE(daemon->address_spaces().at(initiator).empty());
+  EXPECT_TRUE(daemon->address_spaces().contains(peer)) << "it is a target still";
+  EXPECT_EQ(alice.map(held.path, target_bar).error, "");
+}
+
 TEST_F(Revocation, GivesNoticeAndWaitsForTheClientToLetGo) {
   const auto ticket = root.start(disable_call({{"force", true}, {"grace_ms", long_grace}}));
   root.flush();

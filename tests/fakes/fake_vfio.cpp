@@ -69,6 +69,8 @@ struct FakeVfio::Kernel {
   std::map<Address, std::uint32_t> group_of;
   std::map<std::pair<Address, unsigned>, Bytes> bar_sizes;
   std::map<std::pair<Address, unsigned>, BarMemory> bars;
+  std::map<FileIdentity, CpuMapping> dma_bufs;
+  bool exports_dma_bufs = false;
   std::map<Address, UniqueFd> wanted;  // a copy of who has asked to be told
   std::map<std::string, Reason> failures;
   std::vector<std::string> calls;
@@ -127,7 +129,8 @@ class FakeFunction final : public OpenedFunction {
         address_(address),
         container_(std::move(container)),
         group_(std::move(group)),
-        device_(std::move(device)) {}
+        device_(std::move(device)),
+        as_dma_buf_(kernel_->exports_dma_bufs) {}
 
   ~FakeFunction() override {
     const std::lock_guard lock(kernel_->mutex);
@@ -139,8 +142,11 @@ class FakeFunction final : public OpenedFunction {
       if (!kernel_->store->name_of(keep.fd).empty()) broken("closed while the fd store has a copy: " + address_.to_string());
   }
 
-  Outcome<void> map(Range<Iova> iova, std::byte* memory, Access access) override {
+  Outcome<void> map(Range<Iova> iova, const DmaMemory& dma_memory, Access access) override {
     const std::lock_guard lock(kernel_->mutex);
+    const auto* cpu = std::get_if<CpuMapping>(&dma_memory);
+    auto* const memory =
+        cpu != nullptr ? cpu->data() : kernel_->dma_bufs.at(identity_of(std::get<UniqueFd>(dma_memory).get())).data();
     kernel_->calls.push_back(fmt::format("map {} {} {}", address_.to_string(), text_of(iova), to_string(access)));
     check_kept();
     if (!is_page_aligned(iova.begin.value) || !is_page_aligned(iova.length.value) || !make_range(iova.begin, iova.length))
@@ -177,17 +183,20 @@ class FakeFunction final : public OpenedFunction {
     return {};
   }
 
+  bool maps_bars_as_dma_buf() const override { return as_dma_buf_; }
+
   Outcome<CpuMapping> map_bar(unsigned bar, Bytes offset, Bytes length) override {
     const std::lock_guard lock(kernel_->mutex);
-    kernel_->calls.push_back(fmt::format("map_bar {}:{}:{:#x}+{:#x}", address_.to_string(), bar, offset.value, length.value));
-    if (const auto reason = kernel_->failure_of("map_bar")) return tl::unexpected(*reason);
-    const auto& memory = kernel_->bar(address_, bar);
-    if (offset.value > memory.size.value || length.value > memory.size.value - offset.value)
-      return refuse(ErrorCode::not_supported, "beyond the BAR");
-    void* begin =
-        ::mmap(nullptr, length.value, PROT_READ | PROT_WRITE, MAP_SHARED, memory.memfd.get(), static_cast<off_t>(offset.value));
-    if (begin == MAP_FAILED) return refuse_errno("mmap", errno);
-    return CpuMapping(begin, length.value);
+    return open_bar("map_bar", bar, offset, length);
+  }
+
+  Outcome<UniqueFd> export_bar(unsigned bar, Bytes offset, Bytes length) override {
+    const std::lock_guard lock(kernel_->mutex);
+    auto memory = open_bar("export_bar", bar, offset, length);
+    if (!memory) return error_of(memory);
+    UniqueFd dma_buf(::memfd_create("dma-buf", MFD_CLOEXEC));
+    kernel_->dma_bufs.insert_or_assign(identity_of(dma_buf.get()), std::move(*memory));
+    return dma_buf;
   }
 
   Outcome<UniqueFd> tell_when_wanted() override {
@@ -199,6 +208,14 @@ class FakeFunction final : public OpenedFunction {
     return eventfd;
   }
 
+  Outcome<void> reset() override {
+    const std::lock_guard lock(kernel_->mutex);
+    kernel_->calls.push_back("reset " + address_.to_string());
+    if (!mappings().empty()) broken("reset while it maps: " + address_.to_string());
+    if (const auto reason = kernel_->failure_of("reset")) return tl::unexpected(*reason);
+    return {};
+  }
+
   std::vector<Range<Iova>> valid_iovas() const override {
     const std::lock_guard lock(kernel_->mutex);
     return kernel_->valid_iovas;
@@ -208,6 +225,18 @@ class FakeFunction final : public OpenedFunction {
 
  private:
   std::vector<Mapping>& mappings() { return kernel_->containers.at(identity_of(container_.get())).mappings; }
+
+  Outcome<CpuMapping> open_bar(const std::string& call, unsigned bar, Bytes offset, Bytes length) {
+    kernel_->calls.push_back(fmt::format("{} {}:{}:{:#x}+{:#x}", call, address_.to_string(), bar, offset.value, length.value));
+    if (const auto reason = kernel_->failure_of(call)) return tl::unexpected(*reason);
+    const auto& memory = kernel_->bar(address_, bar);
+    if (offset.value > memory.size.value || length.value > memory.size.value - offset.value)
+      return refuse(ErrorCode::not_supported, "beyond the BAR");
+    void* begin =
+        ::mmap(nullptr, length.value, PROT_READ | PROT_WRITE, MAP_SHARED, memory.memfd.get(), static_cast<off_t>(offset.value));
+    if (begin == MAP_FAILED) return refuse_errno("mmap", errno);
+    return CpuMapping(begin, length.value);
+  }
 
   // Container, group, device, and the lease of the same holding.
   void check_kept() {
@@ -229,6 +258,7 @@ class FakeFunction final : public OpenedFunction {
   UniqueFd container_;
   UniqueFd group_;
   UniqueFd device_;
+  bool as_dma_buf_;
 };
 
 }  // namespace
@@ -265,14 +295,19 @@ Outcome<std::unique_ptr<OpenedFunction>> FakeVfio::open(const Address& address, 
                                         std::move(device.file));
 }
 
-Outcome<void> FakeVfio::unmap_all_in(int container_fd) {
+Outcome<void> FakeVfio::unmap_all_in(int address_space) {
   const std::lock_guard lock(kernel_->mutex);
-  const auto found = kernel_->containers.find(identity_of(container_fd));
+  const auto found = kernel_->containers.find(identity_of(address_space));
   if (found == kernel_->containers.end()) broken("unmap_all_in of a file that is no container");
   kernel_->calls.push_back("unmap_all_in " + found->second.initiator.to_string());
   if (const auto reason = kernel_->failure_of("unmap_all_in")) return tl::unexpected(*reason);
   found->second.mappings.clear();
   return {};
+}
+
+void FakeVfio::map_bars_as_dma_buf() {
+  const std::lock_guard lock(kernel_->mutex);
+  kernel_->exports_dma_bufs = true;
 }
 
 void FakeVfio::set_valid_iovas(std::vector<Range<Iova>> ranges) {

@@ -27,15 +27,18 @@ class FakeVfio final : public Vfio {
   std::string name() const override { return "vfio-type1"; }
   Outcome<void> probe() const override;
   Outcome<std::unique_ptr<OpenedFunction>> open(const Address& address, std::uint32_t iommu_group) override;
-  Outcome<void> unmap_all_in(int container_fd) override;
+  char address_space_suffix() const override { return 'c'; }
+  Outcome<void> unmap_all_in(int address_space) override;
 
   // ---- for tests
 
+  // From the next open on BARs are mapped as dma-bufs.
+  void map_bars_as_dma_buf();
   void set_valid_iovas(std::vector<Range<Iova>> ranges);
   // Else every BAR is mappable and 64 KiB long.
   void set_bar_size(const Address& address, unsigned bar, Bytes size);
-  // Makes the next call of this name fail: "open", "map", "unmap", "unmap_all", "map_bar", "tell_when_wanted", "probe",
-  // "unmap_all_in".
+  // Makes the next call of this name fail: "open", "map", "unmap", "unmap_all", "map_bar", "export_bar", "reset",
+  // "tell_when_wanted", "probe", "unmap_all_in".
   void fail_next(const std::string& call, Reason reason);
 
   // The initiator issues DMA. False: the IOMMU faults it, and nothing changes.

@@ -30,8 +30,8 @@ inline Caller caller(uid_t uid, std::set<gid_t> groups = {}) {
 class Desk {
  public:
   explicit Desk(const Machine& machine, Limits limits = {})
-      : arbiter_({.limits = limits, .first_id = 1, .backend = "vfio-type1"}, std::make_shared<const Machine>(machine),
-                 shipped_tables()) {}
+      : arbiter_({.limits = limits, .first_id = 1, .backends = {"iommufd", "vfio-type1"}},
+                 std::make_shared<const Machine>(machine), shipped_tables()) {}
 
   // ---- what clients and operators do; the number is the request's, to be asked for with answer()
   RequestId ask(const Caller& who, Command command) {
@@ -59,9 +59,15 @@ class Desk {
     if (own_lease) command.lease.emplace();
     return ask(who, std::move(command));
   }
+  RequestId export_dma_buf(const Caller& who, std::string_view name) {
+    return ask(who, ExportDmaBuf{.target = target(name), .lease = {}});
+  }
   RequestId bind(std::string_view address) { return ask(caller(0), BindDriver{.device = at(address)}); }
   RequestId unbind(std::string_view address, bool force = false) {
     return ask(caller(0), UnbindDriver{.device = at(address), .force = force});
+  }
+  RequestId reset(std::string_view address, bool force = false, std::chrono::milliseconds grace = {}) {
+    return ask(caller(0), Reset{.device = at(address), .force = force, .grace = grace});
   }
   RequestId release(const Caller& who, GrantId grant) { return ask(who, Release{grant}); }
 
@@ -102,6 +108,7 @@ class Desk {
   }
   [[nodiscard]] HoldingId holding(RequestId id) const { return std::get<HoldingGranted>(answer(id).value()).holding; }
   [[nodiscard]] PeerMapped peer(RequestId id) const { return std::get<PeerMapped>(answer(id).value()); }
+  [[nodiscard]] MappingId exported(RequestId id) const { return std::get<Exported>(answer(id).value()).mapping; }
   [[nodiscard]] MemoryMapped memory(RequestId id) const { return std::get<MemoryMapped>(answer(id).value()); }
   // Whether the journal has a line of this kind with this in its text.
   [[nodiscard]] bool has_noted(Journal::What what, std::string_view text) const {
@@ -137,10 +144,18 @@ class Desk {
   static constexpr Range<Iova> all_iovas{Iova{0}, Bytes{std::uint64_t{1} << 39}};
   void succeed(OpenTarget& effect) { happens(TargetOpened{effect.device, {}}); }
   void succeed(CloseTarget& effect) { happens(TargetClosed{effect.device}); }
-  void succeed(OpenHolding& effect) { happens(HoldingOpened{effect.holding, std::vector{all_iovas}}); }
+  void succeed(ResetFunction& effect) { happens(FunctionReset{effect.device, {}}); }
+  void succeed(OpenHolding& effect) {
+    happens(HoldingOpened{effect.holding, AddressSpace{{all_iovas}, effect.backend.empty() ? "vfio-type1" : effect.backend}});
+  }
   void succeed(CloseHolding& effect) { happens(HoldingClosed{effect.holding}); }
   void succeed(MapClientMemory& effect) { happens(Mapped{effect.mapping, {}}); }
   void succeed(MapPeer& effect) { happens(Mapped{effect.mapping, {}}); }
+  void succeed(ExportBar& effect) { happens(Mapped{effect.mapping, {}}); }
+  void succeed(EndExport& effect) {
+    happens(Unmapped{effect.mapping, {}});
+    happens(TargetClosed{effect.device});
+  }
   void succeed(Unmap& effect) { happens(Unmapped{effect.mapping, {}}); }
   void succeed(BindToVfio& effect) { happens(DriverChanged{effect.request, effect.device, {}}); }
   void succeed(UnbindFromVfio& effect) { happens(DriverChanged{effect.request, effect.device, {}}); }
@@ -150,9 +165,11 @@ class Desk {
   }
 
   void fail(OpenTarget& effect, Reason reason) { happens(TargetOpened{effect.device, tl::unexpected(std::move(reason))}); }
+  void fail(ResetFunction& effect, Reason reason) { happens(FunctionReset{effect.device, tl::unexpected(std::move(reason))}); }
   void fail(OpenHolding& effect, Reason reason) { happens(HoldingOpened{effect.holding, tl::unexpected(std::move(reason))}); }
   void fail(MapClientMemory& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(MapPeer& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }
+  void fail(ExportBar& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(Unmap& effect, Reason reason) { happens(Unmapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(BindToVfio& effect, Reason reason) {
     happens(DriverChanged{effect.request, effect.device, tl::unexpected(std::move(reason))});

@@ -114,11 +114,20 @@ TEST(ClientJson, HidesTheOwnerWhomP2pdDoesNotShow) {
   HoldingInfo holding;
   holding.path = "/org/p2pd1/holding/1";
   MappingInfo memory;
+  memory.holding = holding.path;
   memory.cookie = Iova{0x1000};
   const auto grants = json::parse(cli::grants_json({holding}, {memory}));
   EXPECT_TRUE(grants.at("holdings").at(0).at("owner_uid").is_null());
   EXPECT_TRUE(grants.at("mappings").at(0).at("target").is_null());
   EXPECT_EQ(grants.at("mappings").at(0).at("cookie"), "0x1000");
+}
+
+TEST(ClientJson, GivesADmaBufNoHoldingAndNoCookie) {
+  MappingInfo dma_buf;
+  dma_buf.target = "0000:04:00.0:2";
+  const auto grants = json::parse(cli::grants_json({}, {dma_buf}));
+  EXPECT_TRUE(grants.at("mappings").at(0).at("holding").is_null());
+  EXPECT_TRUE(grants.at("mappings").at(0).at("cookie").is_null());
 }
 
 }  // namespace

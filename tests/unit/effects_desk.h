@@ -43,7 +43,7 @@ struct EffectsDesk {
   std::string failing_step;
   std::unique_ptr<Runner> runner = std::make_unique<Runner>(Runner::Parts{
       .loop = loop.get(),
-      .vfio = &vfio,
+      .back_ends = {vfio},
       .store = &store,
       .driver_paths = {.sysfs_root = "/nonexistent", .proc_root = "/nonexistent", .vfio_directory = "/nonexistent"},
       .post = [this](Event event) { events.push_back(std::move(event)); },
@@ -66,7 +66,7 @@ struct EffectsDesk {
   Lease lease_of(LeaseClient& client) { return std::move(check_lease(client.give_end()).value()); }
 
   HoldingOpened open_holding(LeaseClient& client, HoldingId holding = HoldingId{7}) {
-    runner->run(OpenHolding{holding, initiator, initiator_group, lease_of(client)});
+    runner->run(OpenHolding{holding, initiator, initiator_group, lease_of(client), ""});
     return next<HoldingOpened>();
   }
   Outcome<void> open_target() {

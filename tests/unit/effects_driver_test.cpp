@@ -30,7 +30,7 @@ class AHangingDriver : public testing::Test, protected EffectsDesk {
     EXPECT_EQ(::mkfifo(unbind.c_str(), 0600), 0);
     runner = std::make_unique<Runner>(Runner::Parts{
         .loop = loop.get(),
-        .vfio = &vfio,
+        .back_ends = {vfio},
         .store = &store,
         .driver_paths = {.sysfs_root = tree.sysfs(), .proc_root = tree.top() / "proc", .vfio_directory = tree.top() / "dev/vfio"},
         .driver_patience = patience,

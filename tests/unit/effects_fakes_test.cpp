@@ -24,12 +24,12 @@ class Fakes : public testing::Test {
     for (const auto& [fd, suffix] : function->fds_to_keep()) ASSERT_TRUE(store.keep(std::string("h7.") + suffix, fd, false));
     ASSERT_TRUE(store.keep("h7.l", lease.get(), true));
   }
-  Outcome<void> map(Iova iova) { return function->map({iova, page}, memory.data(), Access::read_write); }
+  Outcome<void> map(Iova iova) { return function->map({iova, page}, memory, Access::read_write); }
 
   fakes::FakeFdStore store;
   fakes::FakeVfio vfio{&store};
   std::unique_ptr<OpenedFunction> function = std::move(vfio.open(initiator, initiator_group).value());
-  CpuMapping memory{::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), 4096};
+  DmaMemory memory = CpuMapping(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), 4096);
   LeaseClient client;
   UniqueFd lease = client.give_end();
 };

@@ -123,7 +123,7 @@ TEST_P(MapFaults, OfMemoryLeaveNothing) {
   EXPECT_TRUE(map_memory(memory_at(cookie, memfd)));
 }
 
-INSTANTIATE_TEST_SUITE_P(EachStep, MapFaults, testing::Values("check lease", "mmap", "keep m9.l", "map"));
+INSTANTIATE_TEST_SUITE_P(EachStep, MapFaults, testing::Values("check lease", "bring the memory", "keep m9.l", "map"));
 
 // ---- what fails by itself
 

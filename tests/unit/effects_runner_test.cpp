@@ -32,7 +32,8 @@ TEST_F(Effects, OpenAHoldingAndBringItsDeviceToTheClient) {
   const auto opened = open_holding(client);
   ASSERT_TRUE(opened.outcome) << opened.outcome.error().text;
   EXPECT_EQ(opened.holding, HoldingId{7});
-  EXPECT_THAT(*opened.outcome, Not(IsEmpty()));
+  EXPECT_THAT(opened.outcome->valid_iovas, Not(IsEmpty()));
+  EXPECT_EQ(opened.outcome->backend, "vfio-type1");
 
   auto message = client.receive().value();
   EXPECT_EQ(nlohmann::json::parse(message.text), (nlohmann::json{{"event", "fds"}, {"grant", "/org/p2pd1/holding/7"}}));
@@ -40,6 +41,100 @@ TEST_F(Effects, OpenAHoldingAndBringItsDeviceToTheClient) {
   EXPECT_EQ(store.name_of(message.fds[0].get()), "h7.d");
   EXPECT_THAT(store.names(), UnorderedElementsAre("h7.c", "h7.g", "h7.d", "h7.l"));
   close_holding();
+}
+
+// The address space says how it wants a BAR, the target gives it so.
+TEST_F(Effects, MapABarAsADmaBufWhereTheAddressSpaceWantsIt) {
+  vfio.map_bars_as_dma_buf();
+  ASSERT_TRUE(open_target());
+  ASSERT_TRUE(open_holding(client).outcome);
+  ASSERT_TRUE(map_peer(peer_at(cookie)));
+
+  EXPECT_THAT(vfio.calls(), testing::Contains("export_bar 0000:02:00.0:2:0x1000+0x1000"));
+  ASSERT_TRUE(vfio.dma_write(initiator, cookie, bytes_of("abc")));
+  EXPECT_EQ(vfio.bar_bytes(target, 2, Bytes{0x1000}, Bytes{3}), bytes_of("abc"));
+
+  close_holding();
+  EXPECT_FALSE(vfio.dma_write(initiator, cookie, bytes_of("abc")));
+  close_target();
+}
+
+TEST_F(Effects, MapNoDmaBufThatCannotBeExported) {
+  vfio.map_bars_as_dma_buf();
+  ASSERT_TRUE(open_target());
+  ASSERT_TRUE(open_holding(client).outcome);
+  vfio.fail_next("export_bar", {ErrorCode::not_supported, "no export"});
+  EXPECT_EQ(map_peer(peer_at(cookie)).error().code, ErrorCode::not_supported);
+  EXPECT_TRUE(map_peer(peer_at(cookie)));
+  close_holding();
+  close_target();
+}
+
+TEST_F(Effects, OpenThroughTheBackEndThatWasNamedOnly) {
+  runner->run(OpenHolding{HoldingId{7}, initiator, initiator_group, lease_of(client), "iommufd"});
+  EXPECT_EQ(next<HoldingOpened>().outcome.error().code, ErrorCode::not_supported);
+  LeaseClient second;
+  runner->run(OpenHolding{HoldingId{7}, initiator, initiator_group, lease_of(second), "vfio-type1"});
+  EXPECT_TRUE(next<HoldingOpened>().outcome);
+  close_holding();
+}
+
+TEST_F(Effects, ExportATargetToTheClientUntilItsFunctionIsClosed) {
+  ASSERT_TRUE(open_target());
+  runner->run(ExportBar{MappingId{9}, target, 2, Bytes{0x1000}, page, lease_of(client)});
+  ASSERT_TRUE(next<Mapped>().outcome);
+  auto message = client.receive().value();
+  EXPECT_EQ(nlohmann::json::parse(message.text), (nlohmann::json{{"event", "fds"}, {"grant", "/org/p2pd1/mapping/9"}}));
+  EXPECT_EQ(message.fds.size(), 1);
+  EXPECT_THAT(vfio.calls(), testing::Contains("export_bar 0000:02:00.0:2:0x1000+0x1000"));
+  EXPECT_THAT(store.names(), testing::Contains("m9.l"));
+
+  runner->run(EndExport{MappingId{9}, target});
+  EXPECT_TRUE(next<Unmapped>().outcome);
+  EXPECT_EQ(next<TargetClosed>().device, target);
+  EXPECT_FALSE(vfio.is_open(target));
+  EXPECT_TRUE(has_hung_up(client.socket()));
+}
+
+TEST_F(Effects, TellThatTheClientOfAnExportIsGone) {
+  ASSERT_TRUE(open_target());
+  runner->run(ExportBar{MappingId{9}, target, 2, Bytes{0}, page, lease_of(client)});
+  ASSERT_TRUE(next<Mapped>().outcome);
+  client.close();
+  EXPECT_EQ(next<LeaseEnded>().grant, GrantId{MappingId{9}});
+  runner->run(EndExport{MappingId{9}, target});
+  EXPECT_EQ(next<TargetClosed>().device, target);
+}
+
+TEST_F(Effects, LeaveNothingOfAnExportThatFails) {
+  ASSERT_TRUE(open_target());
+  const auto before = store.names();
+  vfio.fail_next("export_bar", {ErrorCode::not_supported, "no dma-buf"});
+  runner->run(ExportBar{MappingId{9}, target, 2, Bytes{0}, page, lease_of(client)});
+  EXPECT_EQ(next<Mapped>().outcome.error().code, ErrorCode::not_supported);
+  EXPECT_TRUE(has_hung_up(client.socket()));
+  EXPECT_EQ(store.names(), before);
+  close_target();
+}
+
+TEST_F(Effects, ResetATargetThatStaysOpen) {
+  ASSERT_TRUE(open_target());
+  runner->run(ResetFunction{target, target_group});
+  EXPECT_TRUE(next<FunctionReset>().outcome);
+  EXPECT_EQ(vfio.calls().back(), "reset 0000:02:00.0");
+  vfio.fail_next("reset", {ErrorCode::not_supported, "no-reset"});
+  runner->run(ResetFunction{target, target_group});
+  EXPECT_EQ(next<FunctionReset>().outcome.error().code, ErrorCode::not_supported);
+  close_target();
+}
+
+TEST_F(Effects, OpenAFunctionForItsResetOnly) {
+  const auto before = open_fds();
+  runner->run(ResetFunction{target, target_group});
+  EXPECT_TRUE(next<FunctionReset>().outcome);
+  EXPECT_THAT(vfio.calls(), ElementsAre("open 0000:02:00.0", "reset 0000:02:00.0", "close 0000:02:00.0"));
+  vfio.forget_closed();
+  EXPECT_EQ(open_fds(), before);
 }
 
 TEST_F(Effects, CloseAHoldingInTheOrderOfGivingWay) {

@@ -31,21 +31,21 @@ class LeftBehind : public testing::Test, protected EffectsDesk {
 
 TEST_F(LeftBehind, MappingsAreUnmapped) {
   ASSERT_EQ(vfio.mapped(initiator).size(), 2);
-  take_back_store(vfio, store);
+  take_back_store({vfio}, store);
   EXPECT_THAT(vfio.mapped(initiator), IsEmpty());
   EXPECT_THAT(vfio.calls(), ElementsAre("unmap_all_in 0000:01:00.0"));
 }
 
 TEST_F(LeftBehind, LeasesAreEndedForAllCopies) {
   ASSERT_FALSE(has_hung_up(client.socket()));
-  take_back_store(vfio, store);
+  take_back_store({vfio}, store);
   EXPECT_TRUE(has_hung_up(client.socket()));
 }
 
 TEST_F(LeftBehind, NothingStaysInTheStoreOrOpen) {
   const auto before = open_fds();
   ASSERT_EQ(store.names().size(), 3);
-  take_back_store(vfio, store);
+  take_back_store({vfio}, store);
   EXPECT_THAT(store.names(), IsEmpty());
   EXPECT_EQ(store.barriers(), 1);
   EXPECT_LE(open_fds(), before - 3);
@@ -59,14 +59,14 @@ TEST_F(LeftBehind, WhatDoesNotUnmapStaysInTheStoreWithItsLease) {
   ASSERT_TRUE(store.keep("h8.l", other_end.get(), true));
   vfio.fail_next("unmap_all_in", {ErrorCode::failed, "EINVAL"});
 
-  take_back_store(vfio, store);  // h7 comes first
+  take_back_store({vfio}, store);  // h7 comes first
   EXPECT_EQ(vfio.mapped(initiator).size(), 2);
   EXPECT_FALSE(has_hung_up(client.socket()));
   EXPECT_THAT(store.names(), ElementsAre("h7.c", "h7.l"));
   EXPECT_THAT(vfio.mapped(target), IsEmpty()) << "all others are finished";
   EXPECT_TRUE(has_hung_up(other_client.socket()));
 
-  take_back_store(vfio, store);
+  take_back_store({vfio}, store);
   EXPECT_THAT(vfio.mapped(initiator), IsEmpty());
   EXPECT_TRUE(has_hung_up(client.socket()));
   EXPECT_THAT(store.names(), IsEmpty());
@@ -76,14 +76,14 @@ TEST_F(LeftBehind, ATargetsContainerHoldsNoMappingToComeBackTo) {
   const auto other = vfio.leave_behind(target, {});
   ASSERT_TRUE(store.keep("a.c", other.get(), false));  // in front of h7
   vfio.fail_next("unmap_all_in", {ErrorCode::failed, "EINVAL"});
-  take_back_store(vfio, store);
+  take_back_store({vfio}, store);
   EXPECT_THAT(vfio.mapped(initiator), IsEmpty());
   EXPECT_THAT(store.names(), IsEmpty());
 }
 
 TEST(NothingLeftBehind, IsNoWork) {
   EffectsDesk desk;
-  take_back_store(desk.vfio, desk.store);
+  take_back_store({desk.vfio}, desk.store);
   EXPECT_EQ(desk.store.barriers(), 0);
   EXPECT_THAT(desk.vfio.calls(), IsEmpty());
 }

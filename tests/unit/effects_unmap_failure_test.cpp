@@ -21,7 +21,7 @@ const Reason refused{ErrorCode::failed, "EINVAL"};
 TEST(AHoldingThatDoesNotUnmap, StaysOpenMappedAndInTheStore) {
   fakes::FakeFdStore store;
   fakes::FakeVfio vfio(&store);
-  KernelObjects kernel(vfio, store, {});
+  KernelObjects kernel({vfio}, store, {});
   LeaseClient client;
   ASSERT_TRUE(kernel.open_holding({HoldingId{7}, initiator, initiator_group, std::move(*check_lease(client.give_end()))}, "/7"));
   ASSERT_TRUE(kernel.map_client_memory({.mapping = MappingId{9},

@@ -10,11 +10,10 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <map>
 
 #include "mapping/type1.h"
 #include "open_fds.h"
+#include "scripted_kernel.h"
 
 namespace p2pd {
 namespace {
@@ -25,193 +24,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-const Address device{0, 1, 0, 0};
-constexpr off_t config_offset = off_t{7} << 40;
-
-// What the tests need of vfio.c, group.c, vfio_iommu_type1.c and vfio_pci_core.c.
-class ScriptedKernel {
- public:
-  ScriptedKernel() {
-    fs::create_directories(sysfs() / "kernel/iommu_groups/12");
-    fs::create_directories(root_ / "dev");
-    write(sysfs() / "module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "N");
-  }
-  ~ScriptedKernel() { fs::remove_all(root_); }
-
-  Type1Options options(FaultInjector fail = {}) {
-    return {.vfio_directory = root_ / "dev",
-            .sysfs_root = sysfs(),
-            .calls = {.open = [this](const std::string& path) { return open(path); },
-                      .ioctl = [this](int fd, unsigned long request, void* argument) { return ioctl(fd, request, argument); },
-                      .mmap_shared = [this](std::size_t length, int protection, int,
-                                            off_t offset) { return mmap(length, protection, offset); },
-                      .pread = [this](int, void* data, std::size_t, off_t offset) { return read_config(data, offset); },
-                      .pwrite = [this](int, const void* data, std::size_t, off_t offset) { return write_config(data, offset); }},
-            .fail = std::move(fail)};
-  }
-
-  [[nodiscard]] fs::path sysfs() const { return root_ / "sys"; }
-  [[nodiscard]] fs::path dev() const { return root_ / "dev"; }
-  static void write(const fs::path& file, const std::string& text) {
-    fs::create_directories(file.parent_path());
-    std::ofstream(file) << text << '\n';
-  }
-
-  // 0 is the call that opens a path.
-  std::map<unsigned long, int> errnos;
-  std::map<std::string, int> open_errnos;
-  std::uint32_t group_flags = VFIO_GROUP_FLAGS_VIABLE;
-  int api_version = VFIO_API_VERSION;
-  bool has_type1 = true;
-  bool has_unmap_all = true;
-  bool has_iova_ranges = true;
-  std::uint32_t bar_flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE | VFIO_REGION_INFO_FLAG_MMAP;
-  std::uint64_t bar_size = 0x10000;
-  std::vector<vfio_region_sparse_mmap_area> sparse;
-  std::uint16_t command = PCI_COMMAND_MEMORY;
-  int mmap_errno = 0;
-  std::uint64_t bytes_unmapped_too_few = 0;
-  std::vector<vfio_iommu_type1_dma_map> maps;
-  std::vector<vfio_iommu_type1_dma_unmap> unmaps;
-  std::vector<off_t> mmap_offsets;
-  bool has_request_index = true;
-  std::uint32_t request_count = 1;
-  UniqueFd request_eventfd;  // the kernel's copy of what was set for VFIO_PCI_REQ_IRQ_INDEX
-
- private:
-  int open(const std::string& path) {
-    if (const auto found = open_errnos.find(fs::path(path).filename()); found != open_errnos.end()) return fail(found->second);
-    return ::memfd_create("vfio", MFD_CLOEXEC);
-  }
-
-  int ioctl(int fd, unsigned long request, void* argument) {
-    if (::fcntl(fd, F_GETFD) < 0) return -1;
-    if (const auto found = errnos.find(request); found != errnos.end()) return fail(found->second);
-    switch (request) {
-      case VFIO_GET_API_VERSION: return api_version;
-      case VFIO_CHECK_EXTENSION: return check_extension(reinterpret_cast<std::uintptr_t>(argument));
-      case VFIO_GROUP_GET_STATUS: static_cast<vfio_group_status*>(argument)->flags = group_flags; return 0;
-      case VFIO_GROUP_GET_DEVICE_FD: return ::memfd_create(static_cast<const char*>(argument), MFD_CLOEXEC);
-      case VFIO_IOMMU_GET_INFO: return iommu_info(static_cast<std::byte*>(argument));
-      case VFIO_DEVICE_GET_REGION_INFO: return region_info(static_cast<std::byte*>(argument));
-      case VFIO_DEVICE_GET_IRQ_INFO: return irq_info(*static_cast<vfio_irq_info*>(argument));
-      case VFIO_DEVICE_SET_IRQS: return set_irqs(static_cast<const std::byte*>(argument));
-      case VFIO_IOMMU_MAP_DMA: maps.push_back(*static_cast<vfio_iommu_type1_dma_map*>(argument)); return 0;
-      case VFIO_IOMMU_UNMAP_DMA: {
-        auto& question = *static_cast<vfio_iommu_type1_dma_unmap*>(argument);
-        unmaps.push_back(question);
-        question.size -= bytes_unmapped_too_few;
-        return 0;
-      }
-      default: return 0;
-    }
-  }
-
-  [[nodiscard]] int check_extension(std::uintptr_t extension) const {
-    if (extension == VFIO_TYPE1v2_IOMMU) return has_type1 ? 1 : 0;
-    return extension == VFIO_UNMAP_ALL && has_unmap_all ? 1 : 0;
-  }
-
-  // As the kernel: says how much room it needs, fills only when there is that much.
-  int iommu_info(std::byte* argument) const {
-    constexpr std::uint32_t header = sizeof(vfio_iommu_type1_info);
-    vfio_iommu_type1_info info{};
-    std::memcpy(&info, argument, header);
-    const auto room = info.argsz;
-    vfio_iommu_type1_info_cap_iova_range capability{};
-    capability.header = {VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, 1, 0};
-    capability.nr_iovas = 2;
-    const vfio_iova_range ranges[] = {{0, 0xfedfffff}, {0xfef00000, 0x7fffffffff}};
-    info.flags = VFIO_IOMMU_INFO_PGSIZES | (has_iova_ranges ? VFIO_IOMMU_INFO_CAPS : 0U);
-    info.argsz = header + sizeof capability + sizeof ranges;
-    info.cap_offset = room >= info.argsz ? header : 0;
-    std::memcpy(argument, &info, header);
-    if (room < info.argsz) return 0;
-    std::memcpy(argument + header, &capability, sizeof capability);
-    std::memcpy(argument + header + sizeof capability, ranges, sizeof ranges);
-    return 0;
-  }
-
-  int region_info(std::byte* argument) const {
-    constexpr std::uint32_t header = sizeof(vfio_region_info);
-    vfio_region_info info{};
-    std::memcpy(&info, argument, header);
-    const auto room = info.argsz;
-    info.offset = std::uint64_t{info.index} << 40;
-    if (info.index == VFIO_PCI_CONFIG_REGION_INDEX) {
-      info.size = 4096;
-      info.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
-      std::memcpy(argument, &info, header);
-      return 0;
-    }
-    info.size = bar_size;
-    info.flags = bar_flags;
-    vfio_region_info_cap_sparse_mmap capability{};
-    const auto areas = static_cast<std::uint32_t>(sparse.size() * sizeof(vfio_region_sparse_mmap_area));
-    if (!sparse.empty()) {
-      info.flags |= VFIO_REGION_INFO_FLAG_CAPS;
-      info.argsz = header + static_cast<std::uint32_t>(sizeof capability) + areas;
-      capability.header = {VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 0};
-      capability.nr_areas = static_cast<std::uint32_t>(sparse.size());
-      info.cap_offset = room >= info.argsz ? header : 0;
-    }
-    std::memcpy(argument, &info, header);
-    if (info.cap_offset == 0) return 0;
-    std::memcpy(argument + header, &capability, sizeof capability);
-    std::memcpy(argument + header + sizeof capability, sparse.data(), areas);
-    return 0;
-  }
-
-  int irq_info(vfio_irq_info& info) const {
-    if (info.argsz < sizeof info || info.index != VFIO_PCI_REQ_IRQ_INDEX || !has_request_index) return fail(EINVAL);
-    info.flags = VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE;
-    info.count = request_count;
-    return 0;
-  }
-  int set_irqs(const std::byte* argument) {
-    vfio_irq_set set{};
-    std::memcpy(&set, argument, sizeof set);
-    if (set.argsz != sizeof set + sizeof(std::int32_t) || set.index != VFIO_PCI_REQ_IRQ_INDEX || set.start != 0 ||
-        set.count != 1 || set.flags != (VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER))
-      return fail(EINVAL);
-    std::int32_t eventfd = -1;
-    std::memcpy(&eventfd, argument + sizeof set, sizeof eventfd);
-    request_eventfd = UniqueFd::duplicate(eventfd);
-    return 0;
-  }
-
-  void* mmap(std::size_t length, int protection, off_t offset) {
-    if (mmap_errno != 0) {
-      errno = mmap_errno;
-      return MAP_FAILED;
-    }
-    mmap_offsets.push_back(offset);
-    return ::mmap(nullptr, length, protection, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  }
-
-  ssize_t read_config(void* data, off_t offset) const {
-    if (offset != config_offset + PCI_COMMAND) return fail(EINVAL);
-    std::memcpy(data, &command, sizeof command);
-    return sizeof command;
-  }
-  ssize_t write_config(const void* data, off_t offset) {
-    if (offset != config_offset + PCI_COMMAND) return fail(EINVAL);
-    std::memcpy(&command, data, sizeof command);
-    return sizeof command;
-  }
-
-  static int fail(int error) {
-    errno = error;
-    return -1;
-  }
-
-  static fs::path make_root() {
-    std::string name = (fs::temp_directory_path() / "type1-XXXXXX").string();
-    return ::mkdtemp(name.data());
-  }
-  fs::path root_ = make_root();
-};
 
 class Type1 : public testing::Test {
  protected:
@@ -241,15 +53,15 @@ TEST_F(Type1, KeepsContainerGroupAndDeviceForTheNextDaemon) {
 
 TEST_F(Type1, MapsForTheDirectionsThatWereGranted) {
   const auto function = opened();
-  std::byte page{};
+  const auto page = one_page();
   for (const auto access : {Access::read, Access::write, Access::read_write})
-    ASSERT_TRUE(function->map({Iova{0x1000}, Bytes{0x2000}}, &page, access));
+    ASSERT_TRUE(function->map({Iova{0x1000}, Bytes{0x2000}}, page, access));
   EXPECT_EQ(kernel.maps[0].flags, VFIO_DMA_MAP_FLAG_READ);
   EXPECT_EQ(kernel.maps[1].flags, VFIO_DMA_MAP_FLAG_WRITE);
   EXPECT_EQ(kernel.maps[2].flags, VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
   EXPECT_EQ(kernel.maps[0].iova, 0x1000);
   EXPECT_EQ(kernel.maps[0].size, 0x2000);
-  EXPECT_EQ(kernel.maps[0].vaddr, reinterpret_cast<std::uintptr_t>(&page));
+  EXPECT_EQ(kernel.maps[0].vaddr, reinterpret_cast<std::uintptr_t>(std::get<CpuMapping>(page).data()));
 }
 
 TEST_F(Type1, UnmapsExactlyTheRange) {
@@ -324,6 +136,14 @@ TEST_F(Type1, SaysThatADeviceIsGoneWhenItReadsAllOnes) {
 TEST_F(Type1, RefusesABarThatVfioDoesNotLetBeMapped) {
   kernel.bar_flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
   EXPECT_EQ(opened()->map_bar(2, Bytes{0}, Bytes{0x1000}).error().code, ErrorCode::not_supported);
+}
+
+TEST_F(Type1, ResetsTheFunctionAlone) {
+  const auto function = opened();
+  EXPECT_TRUE(function->reset());
+  kernel.errnos[VFIO_DEVICE_RESET] = EINVAL;
+  EXPECT_THAT(function->reset().error().text, HasSubstr("[no-reset]"));
+  EXPECT_EQ(function->reset().error().code, ErrorCode::not_supported);
 }
 
 struct BarPart {
@@ -424,7 +244,7 @@ TEST_F(Type1, OpensNoGroupWithoutAnIommu) {
 }
 
 TEST_F(Type1, OpensNoGroupWhoseNodeSaysThatThereIsNoIommu) {
-  kernel.write(kernel.dev() / "noiommu-12", "");
+  kernel.write(kernel.dev() / "vfio/noiommu-12", "");
   EXPECT_THAT(open().error().text, HasSubstr("[no-iommu]"));
 }
 
@@ -531,11 +351,11 @@ class Type1MapFailures : public Type1, public testing::WithParamInterface<MapFai
 
 TEST_P(Type1MapFailures, SayWhatTheErrnoMeans) {
   const auto function = opened();
-  std::byte page{};
-  ASSERT_TRUE(function->map({Iova{0x1000}, Bytes{0x1000}}, &page, Access::read));
+  const auto page = one_page();
+  ASSERT_TRUE(function->map({Iova{0x1000}, Bytes{0x1000}}, page, Access::read));
   kernel.errnos[VFIO_IOMMU_MAP_DMA] = GetParam().error;
 
-  const auto outcome = function->map({Iova{0x1000}, Bytes{0x1000}}, &page, Access::read);
+  const auto outcome = function->map({Iova{0x1000}, Bytes{0x1000}}, page, Access::read);
 
   EXPECT_EQ(outcome.error().code, GetParam().code);
   EXPECT_THAT(outcome.error().text,

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "p2pclient/device.h"
+#include "p2pclient/dma_buf.h"
 #include "p2pclient/error.h"
 #include "p2pclient/holding.h"
 #include "p2pclient/verdict.h"
@@ -57,7 +58,7 @@ struct OfferOptions {
   bool trusted_firmware = false;  // lend it although its firmware could forge translated requests (ATS)
 };
 
-// Disable, withdraw.
+// Disable, withdraw, reset.
 struct TakeBackOptions {
   bool force = false;                  // take it from those who use it
   std::chrono::milliseconds grace{0};  // how long they get to quiesce
@@ -65,6 +66,7 @@ struct TakeBackOptions {
 
 struct AcquireOptions {
   std::optional<unsigned> address_bits;  // as CheckOptions
+  std::string backend;                   // one of DaemonInfo::backends; "" = p2pd chooses
 };
 
 struct HoldingInfo {
@@ -82,7 +84,7 @@ struct HoldingInfo {
 
 struct MappingInfo {
   std::string path;
-  std::string holding;  // path of its holding
+  std::string holding;  // path of its holding; "" = a dma-buf, which has none, and no cookie of its own
   std::string target;   // "" = the client's own memory
   Iova cookie;
   std::uint64_t length = 0;  // bytes
@@ -123,11 +125,19 @@ class Client {
   void withdraw(const std::string& initiator, const TakeBackOptions& options = {});
   void bind(const std::string& address, bool force = false);  // to vfio-pci; org.p2pd1.bind-driver
   void unbind(const std::string& address, bool force = false);
+  // A function on vfio-pci: what uses it is taken back first, with force; its targets stay enabled. Throws not_supported
+  // when the hardware knows no reset of this function alone.
+  void reset(const std::string& address, const TakeBackOptions& options = {});
 
   // ---- use
   // Borrows an initiator that an operator has offered: its device fd is in the holding. org.p2pd1.acquire; throws Error:
   // NotOffered, Busy, NotPermitted, NotFound, Blocked, QuotaExceeded, Failed; std::system_error.
   [[nodiscard]] Holding acquire(const std::string& initiator, const AcquireOptions& options = {});
+
+  // A target as a dma-buf, for any importer in the kernel; the function is this grant's alone while it lasts.
+  // org.p2pd1.export-dma-buf; throws Error: NotEnabled, Busy, NotPermitted, NotFound, NotSupported (Linux before 6.19),
+  // InvalidArgument, QuotaExceeded, Gone, Failed; std::system_error.
+  [[nodiscard]] DmaBuf export_dma_buf(const std::string& target);
 
   // ---- end a grant, by its object path
   void release(const std::string& path);  // one's own; waits until it is unmapped

@@ -6,6 +6,7 @@
 #include "p2pclient/buffer.h"           // IWYU pragma: export
 #include "p2pclient/client.h"           // IWYU pragma: export
 #include "p2pclient/device.h"           // IWYU pragma: export
+#include "p2pclient/dma_buf.h"          // IWYU pragma: export
 #include "p2pclient/error.h"            // IWYU pragma: export
 #include "p2pclient/file_descriptor.h"  // IWYU pragma: export
 #include "p2pclient/holding.h"          // IWYU pragma: export

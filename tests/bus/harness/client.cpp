@@ -174,6 +174,7 @@ Answer Client::disable(const std::string& target, const Options& options) {
 Answer Client::offer(const std::string& address, const Options& options) { return on_device(address, "Offer", {options}); }
 Answer Client::withdraw(const std::string& address, const Options& options) { return on_device(address, "Withdraw", {options}); }
 Answer Client::bind(const std::string& address, const Options& options) { return on_device(address, "Bind", {options}); }
+Answer Client::reset(const std::string& address, const Options& options) { return on_device(address, "Reset", {options}); }
 Answer Client::unbind(const std::string& address, const Options& options) { return on_device(address, "Unbind", {options}); }
 
 Answer Client::release(const std::string& grant) {

@@ -80,6 +80,7 @@ class Client {
   Answer withdraw(const std::string& address, const Options& options = {});
   Answer bind(const std::string& address, const Options& options = {});
   Answer unbind(const std::string& address, const Options& options = {});
+  Answer reset(const std::string& address, const Options& options = {});
 
   // ---- Holding and Mapping
   Answer release(const std::string& grant);

@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
       fake.set_bar_size(name.device, name.bar, p2pd::Bytes{p2pd::test::target_length});
     }
     p2pd::test::WatchedVfio vfio(fake, directory / "fakes");
-    return p2pd::run_daemon(options, vfio, store);
+    return p2pd::run_daemon(options, {vfio}, store);
   } catch (const std::exception& error) {
     spdlog::critical("{}", error.what());
     return 1;

@@ -23,7 +23,7 @@ class WatchedFunction : public OpenedFunction {
   WatchedFunction& operator=(const WatchedFunction&) = delete;
   ~WatchedFunction() override { log_.note("close " + name_); }
 
-  Outcome<void> map(Range<Iova> iova, std::byte* memory, Access access) override {
+  Outcome<void> map(Range<Iova> iova, const DmaMemory& memory, Access access) override {
     const auto line = fmt::format("map {} {} {}", name_, text_of(iova), to_string(access));
     return log_.enter("map", line).and_then([&] { return function_->map(iova, memory, access); });
   }
@@ -37,6 +37,15 @@ class WatchedFunction : public OpenedFunction {
     const auto line = fmt::format("map-bar {}:{} {:#x}+{:#x}", name_, bar, offset.value, length.value);
     if (const auto entered = log_.enter("map-bar", line); !entered) return tl::unexpected(entered.error());
     return function_->map_bar(bar, offset, length);
+  }
+  Outcome<UniqueFd> export_bar(unsigned bar, Bytes offset, Bytes length) override {
+    const auto line = fmt::format("export-bar {}:{} {:#x}+{:#x}", name_, bar, offset.value, length.value);
+    if (const auto entered = log_.enter("export-bar", line); !entered) return error_of(entered);
+    return function_->export_bar(bar, offset, length);
+  }
+  [[nodiscard]] bool maps_bars_as_dma_buf() const override { return function_->maps_bars_as_dma_buf(); }
+  Outcome<void> reset() override {
+    return log_.enter("reset", "reset " + name_).and_then([&] { return function_->reset(); });
   }
   Outcome<UniqueFd> tell_when_wanted() override { return function_->tell_when_wanted(); }
   [[nodiscard]] std::vector<Range<Iova>> valid_iovas() const override { return function_->valid_iovas(); }

@@ -28,7 +28,8 @@ class WatchedVfio : public Vfio {
   [[nodiscard]] std::string name() const override { return vfio_.name(); }
   [[nodiscard]] Outcome<void> probe() const override { return vfio_.probe(); }
   [[nodiscard]] Outcome<std::unique_ptr<OpenedFunction>> open(const Address& address, std::uint32_t iommu_group) override;
-  [[nodiscard]] Outcome<void> unmap_all_in(int container_fd) override { return vfio_.unmap_all_in(container_fd); }
+  [[nodiscard]] char address_space_suffix() const override { return vfio_.address_space_suffix(); }
+  [[nodiscard]] Outcome<void> unmap_all_in(int address_space) override { return vfio_.unmap_all_in(address_space); }
 
  private:
   Vfio& vfio_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "mapping/type1_wanted.h"
+#include "mapping/wanted.h"
 
 #include <linux/vfio.h>
 #include <sys/eventfd.h>
