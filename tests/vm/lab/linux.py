@@ -16,15 +16,15 @@ from .errors import LabError
 
 _FRAGMENT = Path(__file__).parent / "kernel.config"
 
-# What depmod and modprobe know a kernel without modules by.
-_LISTS = ["modules.builtin", "modules.builtin.modinfo"]
+# What depmod and modprobe know a kernel without modules by; and its configuration, for whoever looks for that.
+_KEPT = {"modules.builtin": "modules.builtin", "modules.builtin.modinfo": "modules.builtin.modinfo", ".config": "config"}
 
 
 def compiled(archive: apt.Archive) -> Path:
     """A directory with boot/vmlinuz-RELEASE and lib/modules/RELEASE; nothing else is in it."""
     package, = archive.depends("linux-source", r"linux-source-\d.*")
-    compiler = output_of(["gcc", "-dumpfullversion"])
-    recipe = [package, archive.version(package), compiler, _FRAGMENT.read_bytes(), Path(__file__).read_bytes()]
+    gcc = output_of(["gcc", "-dumpfullversion"])
+    recipe = [package, archive.version(package), gcc, _FRAGMENT.read_bytes(), Path(__file__).read_bytes()]
     return cache.artifact("linux", recipe, lambda out: _make(archive, package, out))
 
 
@@ -63,8 +63,8 @@ def _make(archive: apt.Archive, package: str, out: Path) -> None:
     boot.mkdir()
     modules.mkdir(parents=True)
     shutil.move(build / "arch" / "x86" / "boot" / "bzImage", boot / f"vmlinuz-{release}")
-    for name in _LISTS:
-        shutil.move(build / name, modules)
+    for name, kept in _KEPT.items():
+        shutil.move(build / name, modules / kept)
     (modules / "modules.order").touch()
     shutil.rmtree(source)
     shutil.rmtree(build)
