@@ -30,13 +30,17 @@ void require_found(const Function* function, const Address& address, std::vector
 }
 
 // One IOMMU group is one address space and one client: p2pd has the target open, so nobody can be lent the initiator.
-void judge_common_group(const Function& initiator, const Function& target, Findings& findings) {
-  if (&initiator == &target || !initiator.iommu_group || initiator.iommu_group != target.iommu_group) return;
-  findings.block(Code::same_iommu_group, [&]() -> Finding {
+void judge_common_group(const HostFacts& host, const Function& initiator, const Function& target, const Path& path,
+                        Findings& findings) {
+  if (&initiator == &target) return;
+  const bool is_told = initiator.iommu_group && target.iommu_group;
+  if (is_told ? initiator.iommu_group != target.iommu_group : host.is_live || !would_share_group(path)) return;
+  findings.report(Code::same_iommu_group, is_told, [&]() -> Finding {
     return {.where = fmt::format("{}, {}", initiator.address.to_string(), target.address.to_string()),
-            .observed = fmt::format("both are in IOMMU group {}", *initiator.iommu_group),
+            .observed = is_told ? fmt::format("both are in IOMMU group {}", *initiator.iommu_group)
+                                : "the dump does not tell IOMMU groups, and the kernel would put both into one",
             .needed = "groups of their own: a group has one address space",
-            .remedy = "",
+            .remedy = is_told ? "" : "sudo lspci -vvxxxxD",
             .isolation = ""};
   });
 }
@@ -62,7 +66,8 @@ Routing find_described_route(const RouteQuestion& question, const Description& d
     const auto route = judge_description(description, question.access, findings);
     return {.route = route,
             .expected = route,
-            .directions = {.writes = description.reach.writes, .reads = description.reach.reads, .translated = Answer::unknown}};
+            .directions = {.writes = description.reach.writes, .reads = description.reach.reads, .translated = Answer::unknown},
+            .decided_by = Rule::description};
   }
   judge_contradiction(description, question.access, findings);
   return find_route(question, findings);
@@ -73,6 +78,7 @@ struct Between {
   std::optional<Description> description;
   const About* is_unsafe = nullptr;  // an operator's entry without which the root complex would not count
   KernelRule::MapType map_type = KernelRule::MapType::unknown;
+  Rule decided_by = Rule::route;
 };
 
 struct Ends {
@@ -106,11 +112,12 @@ Between judge_between(const Machine& machine, const PlatformTables& tables, cons
                               .directions = routing.directions};
   judge_path(question, findings);
   judge_cookie(question, name, options.address_bits, findings);
-  judge_common_group(*initiator.function, *target.function, findings);
+  judge_common_group(machine.host(), *initiator.function, *target.function, path, findings);
   return {.path = question,
           .description = std::move(description),
           .is_unsafe = routing.route == Route::root_complex ? root_complex.is_unsafe : nullptr,
-          .map_type = kernel};
+          .map_type = kernel,
+          .decided_by = routing.decided_by};
 }
 
 Weight weight_of(const std::vector<Blocker>& blockers) {
@@ -147,6 +154,7 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   const auto between = judge_between(machine, tables, {initiator_place, target_place, target}, options, findings);
   verdict.route = between.path.route;
   verdict.directions = between.path.directions;
+  verdict.decided_by = between.decided_by;
   if (verdict.route == Route::described) verdict.evidence = Evidence::described;
   verdict.kernel.map_type = between.map_type;
   verdict.kernel.distance = between.path.path.distance;
@@ -154,8 +162,8 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   verdict.notes = notes_about_table(machine.host(), tables);
   if (!machine.host().is_live)
     verdict.notes.emplace_back(
-        "not-in-a-dump: which regions firmware reserved for a function (RMRR): the kernel gives no function that has one to "
-        "VFIO");
+        "not-in-a-dump: which regions firmware reserved for a function (RMRR), and whether it is in no-IOMMU mode: the kernel "
+        "gives no function that has such a region to VFIO, p2pd lends none that has no IOMMU");
   note_path(between.path, verdict.kernel, verdict.notes);
   note_unsafe(between.is_unsafe, verdict.notes);
   if (between.description) note_description(*between.description, verdict.notes);
@@ -165,6 +173,7 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   }
 
   judge_range(*to, target, verdict.blockers);
+  judge_windows(machine, *to, target, verdict.blockers);
   judge_host(machine.host(), verdict.blockers);
   judge_initiator(machine, *from, {verdict.blockers, verdict.notes});
   judge_group(machine, *from, verdict.blockers);
@@ -208,6 +217,7 @@ PairEnd Outliner::target(const TargetName& name) const {
   std::vector<std::string> notes;
   end.place = place_of(machine_, tables_, kernel_, *function);
   judge_range(*function, name, end.blockers);
+  judge_windows(machine_, *function, name, end.blockers);
   judge_target(machine_, *function, {end.blockers, notes});
   judge_group(machine_, *function, end.group_blockers);
   return end;
