@@ -16,6 +16,7 @@ namespace p2pd {
 struct BackEndOptions {
   std::filesystem::path device_directory = "/dev";
   std::filesystem::path sysfs_root = "/sys";
+  std::filesystem::path proc_root = "/proc";
   KernelCalls calls = real_kernel_calls();
   FaultInjector fail;  // tests only
 };

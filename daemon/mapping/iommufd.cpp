@@ -5,6 +5,7 @@
 #include <linux/vfio.h>
 
 #include <cerrno>
+#include <fstream>
 
 #include "mapping/iommufd_function.h"
 #include "mapping/uapi/vfio_iommufd.h"
@@ -25,8 +26,7 @@ class Iommufd final : public Vfio {
     UniqueFd iommufd;
     if (auto done = open_iommufd(iommufd); !done) return done;
     if (auto done = check_map_file(iommufd.get()); !done) return done;
-    std::error_code ignored;
-    if (!std::filesystem::exists(options_.sysfs_root / "class/vfio-dev", ignored))
+    if (!has_nodes_of_functions())
       return refuse(ErrorCode::not_supported, "VFIO has no character device for each function (CONFIG_VFIO_DEVICE_CDEV)");
     return refuse_no_iommu(options_);
   }
@@ -41,9 +41,9 @@ class Iommufd final : public Vfio {
     const Step steps[] = {
         {"check interrupts", [&] { return refuse_unsafe_interrupts(options_); }, {}},
         {fmt::format("check group {}", iommu_group), [&] { return refuse_noiommu_group(options_, iommu_group); }, {}},
+        {"open iommufd", [&] { return open_iommufd(files.iommufd); }, [&] { files.iommufd.reset(); }},
         {"find its node", [&] { return find_node(name, node); }, {}},
         {"open device", [&] { return open_device(node, files.device); }, [&] { files.device.reset(); }},
-        {"open iommufd", [&] { return open_iommufd(files.iommufd); }, [&] { files.iommufd.reset(); }},
         {"make an address space", [&] { return allocate_ioas(files.iommufd.get()); }, {}},
         // Says whether somebody else has the function or its group.
         {"bind", [&] { return bind(files); }, {}},
@@ -78,6 +78,14 @@ class Iommufd final : public Vfio {
     if (options_.calls.ioctl(iommufd, uapi::ioas_map_file, &question) < 0 && errno == ENOTTY)
       return refuse(ErrorCode::not_supported, "iommufd maps no files here: Linux 6.19 or newer can map BARs through it");
     return {};
+  }
+
+  // device_cdev.c registers this name; class vfio-dev in sysfs is older than the nodes (Linux 6.1).
+  [[nodiscard]] bool has_nodes_of_functions() const {
+    std::ifstream file(options_.proc_root / "devices");
+    for (std::string line; std::getline(file, line);)
+      if (line.ends_with(" vfio-dev")) return true;
+    return false;
   }
 
   // Documentation/ABI/testing/sysfs-class-vfio-dev: one directory, named like the node.

@@ -40,7 +40,8 @@ constexpr std::array meanings{
             "the device does not open: a PF with VFs, or a VF of a PF on vfio-pci, needs a VF token"},
     Meaning{VfioCall::open_iommufd, ENOENT, ErrorCode::not_supported, "this kernel has no iommufd (CONFIG_IOMMUFD)"},
     Meaning{VfioCall::open_iommufd, ENODEV, ErrorCode::not_supported, "this kernel has no iommufd: modprobe iommufd"},
-    Meaning{VfioCall::open_node, ENOENT, ErrorCode::gone, "the function has no VFIO node any more"},
+    Meaning{VfioCall::open_node, ENOENT, ErrorCode::not_supported,
+            "the function has no VFIO node of its own (CONFIG_VFIO_DEVICE_CDEV)"},
     Meaning{VfioCall::open_node, ENODEV, ErrorCode::gone, "the function is being unbound"},
     // vfio_device_block_group(); vfio_df_open() lets a function be open once only.
     Meaning{VfioCall::bind_iommufd, EBUSY, ErrorCode::busy, "the function's group is open through VFIO's container elsewhere"},

@@ -35,7 +35,7 @@ class ScriptedKernel {
   ScriptedKernel() {
     std::filesystem::create_directories(sysfs() / "kernel/iommu_groups/12");
     std::filesystem::create_directories(root_ / "dev");
-    std::filesystem::create_directories(sysfs() / "class/vfio-dev");
+    write(root_ / "proc/devices", "Character devices:\n 10 misc\n511 vfio-dev\n");
     std::filesystem::create_directories(sysfs() / "bus/pci/devices/0000:01:00.0/vfio-dev/vfio3");
     write(sysfs() / "module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "N");
   }
@@ -44,6 +44,7 @@ class ScriptedKernel {
   BackEndOptions options(FaultInjector fail = {}) {
     return {.device_directory = root_ / "dev",
             .sysfs_root = sysfs(),
+            .proc_root = root_ / "proc",
             .calls = {.open = [this](const std::string& path) { return open(path); },
                       .ioctl = [this](int fd, unsigned long request, void* argument) { return ioctl(fd, request, argument); },
                       .mmap_shared = [this](std::size_t length, int protection, int,
@@ -54,6 +55,7 @@ class ScriptedKernel {
   }
 
   [[nodiscard]] std::filesystem::path sysfs() const { return root_ / "sys"; }
+  [[nodiscard]] std::filesystem::path proc() const { return root_ / "proc"; }
   [[nodiscard]] std::filesystem::path dev() const { return root_ / "dev"; }
   static void write(const std::filesystem::path& file, const std::string& text) {
     std::filesystem::create_directories(file.parent_path());

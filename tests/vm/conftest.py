@@ -4,11 +4,36 @@
 import logging
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from lab import Machine, kernel, packages, prepare
+from lab.kernel import Kernel
+from lab.machine import Hotplug
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kernel, and how functions are plugged and unplugged with it."""
+
+    make_kernel: Callable[[], Kernel]
+    hotplug: Hotplug
+    processors: int = 2
+    arguments: Sequence[str] = ()
+
+
+# The emulated timer is late when the host is busy, which newer kernels take for a broken one.
+_PATIENT = ("no_timer_check",)
+
+KINDS = {
+    "debian": Kind(kernel.debian, "pciehp"),
+    # QEMU's threads and code that another processor patches do not get on (an int3 in ktime_get of 7.3.4).
+    "newest": Kind(kernel.newest, "acpi", processors=1, arguments=_PATIENT),
+    "built": Kind(kernel.built, "pciehp", arguments=_PATIENT),
+}
+USUAL = ("debian", "newest")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,6 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"kernels(KIND...): runs on these of {', '.join(KINDS)}; else on {' and '.join(USUAL)}")
+
     # Boots and builds take their time: say what is going on, past pytest's capture.
     class ToTerminal(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -34,8 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def _can_be(item: pytest.Item) -> bool:
     """With ACPI, QEMU 7.2 tells the guest nothing of what is plugged below a switch, nor asks for it back."""
     parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    _, hotplug = parameters.get("machine", (None, None))
-    return not (hotplug == "acpi" and "switch_spare" in (parameters.get("bus"), parameters.get("leaving")))
+    kind = KINDS.get(parameters.get("machine", ""))
+    return not (kind and kind.hotplug == "acpi" and "switch_spare" in (parameters.get("bus"), parameters.get("leaving")))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -56,25 +83,27 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         report.sections.append(("the guest", machine.report()))
 
 
-@pytest.fixture(
-    scope="session", params=[(kernel.debian, "pciehp"), (kernel.newest, "acpi")], ids=["debian", "newest"]
-)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whoever wants the machine runs once on each kernel that it is for; tests of one kernel share a boot."""
+    if "machine" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("kernels")
+        metafunc.parametrize("machine", marker.args if marker else USUAL, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    """The standard machine, as it is after its boot: once on each kernel, and with each way to plug and unplug."""
-    make_kernel, hotplug = request.param
+    """The standard machine, as it is after its boot."""
+    kind = KINDS[request.param]
     wants_p2pd = any("guest" in getattr(item, "fixturenames", ()) for item in request.session.items)
-    prepared = prepare.everything(make_kernel=make_kernel, with_packages=wants_p2pd, with_tools=wants_p2pd)
+    prepared = prepare.everything(make_kernel=kind.make_kernel, with_packages=wants_p2pd, with_tools=wants_p2pd)
     with tempfile.TemporaryDirectory() as cargo:
         loaded = prepared.load(Path(cargo))
-        # QEMU's threads and code that another processor patches do not get on (an int3 in ktime_get of 7.3.4); and the
-        # emulated timer is late when the host is busy, which that kernel takes for a broken one.
-        is_newest = make_kernel is kernel.newest
         with Machine.boot(
             kernel_to_boot=prepared.kernel,
             cargo=loaded,
-            hotplug=hotplug,
-            processors=1 if is_newest else 2,
-            arguments=("no_timer_check",) if is_newest else (),
+            hotplug=kind.hotplug,
+            processors=kind.processors,
+            arguments=kind.arguments,
         ) as booted:
             yield booted
 

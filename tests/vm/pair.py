@@ -16,11 +16,11 @@ def make_ready(guest: Machine, edu: str, ivshmem: str) -> None:
 class Pair:
     """A client whose bytes landed, and a process beside it that keeps all but the lease."""
 
-    def __init__(self, guest: Machine, edu: str, ivshmem: str, memory: str = "ivshmem") -> None:
-        """`memory`: what the host calls the target."""
+    def __init__(self, guest: Machine, edu: str, ivshmem: str, memory: str = "ivshmem", backend: str = "") -> None:
+        """`memory`: what the host calls the target; `backend`: whose mappings they are to be."""
         self.guest, self.edu, self._memory = guest, edu, memory
         self.client = Client(guest)
-        self.client.do(f"acquire {edu}")
+        self.backend = self.client.do(f"acquire {edu} 28 {backend}".strip())["backend"]
         self.client.do("memory")
         self.mapping = self.client.do(f"map {ivshmem}:2")
         self.cookie = int(self.mapping["cookie"], 16)

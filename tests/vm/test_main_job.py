@@ -13,6 +13,8 @@ from client import Client, Refused, grants, wait_until_nothing_is_held
 from lab import Machine
 from pair import Pair, make_ready
 
+pytestmark = pytest.mark.kernels("debian", "newest", "built")
+
 
 @pytest.fixture
 def ready(guest: Machine, edu: str, ivshmem: str) -> Iterator[Machine]:
@@ -97,6 +99,19 @@ def test_disabling_by_force_takes_the_target_away_and_says_so(pair: Pair, ivshme
     pair.guest.run(f"p2p-client disable {ivshmem}:2 --force")
     assert pair.client.do("notice")["event"] == "revoked"
     pair.assert_stopped()
+
+
+def test_a_reset_takes_the_target_away_first_and_gives_it_back_after(pair: Pair, ivshmem: str) -> None:
+    refused = pair.guest.run(f"p2p-client reset {ivshmem}", check=False)
+    assert refused.status == 1 and pair.mapping["mapping"].rsplit("/", 1)[1] in refused.error_text
+    pair.arm()
+    pair.guest.run(f"p2p-client reset {ivshmem} --force")
+    notice = pair.client.do("notice")
+    assert (notice["event"], notice["reason"]) == ("revoked", "device-reset")
+    pair.assert_stopped()
+    again = pair.client.do(f"map {ivshmem}:2")
+    assert again["cookie"] == pair.mapping["cookie"], "p2pd kept the address space"
+    pair.assert_lands(pair.holder, "again ")
 
 
 def test_the_client_reads_back_what_it_wrote(pair: Pair) -> None:

@@ -2,18 +2,19 @@
 """Kernels to boot: vmlinuz, an initrd that finds the disks, and a disk of modules.
 
 The modules come as a disk of their own that the initrd mounts, so that one
-guest image serves every kernel, and a kernel with everything built in simply
-has no such disk.
+guest image serves every kernel. Of a kernel with everything built in it holds
+the list of that, which modprobe goes by.
 """
 
 import functools
 import os
 import re
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import apt, cache
+from . import apt, cache, linux
 from .commands import fresh_log, output_of, run_logged
 
 _NEWEST_SUITE = "trixie-backports"
@@ -53,7 +54,23 @@ def debian() -> Kernel:
 @functools.cache  # asking takes seconds
 def newest() -> Kernel:
     """The newest that Debian has for its next release."""
-    return _of(apt.Archive.of_suite(_NEWEST_SUITE, cache.root() / f"apt-{_NEWEST_SUITE}"))
+    return _of(_newest_suite())
+
+
+@functools.cache
+def built() -> Kernel:
+    """The same with what Debian leaves out: iommufd, and errors to inject."""
+    tree = linux.compiled(_newest_suite())
+
+    def lay_out(place: Path, _: Path) -> None:
+        shutil.copytree(tree, place)
+
+    return _kernel(linux.release_of(tree), [tree.name], lay_out)
+
+
+@functools.cache
+def _newest_suite() -> apt.Archive:
+    return apt.Archive.of_suite(_NEWEST_SUITE, cache.root() / f"apt-{_NEWEST_SUITE}")
 
 
 def _of(archive: apt.Archive) -> Kernel:
@@ -62,16 +79,24 @@ def _of(archive: apt.Archive) -> Kernel:
     release = image.removeprefix("linux-image-")
     # Newer ones come in parts.
     parts = [image, *archive.depends(image, rf"linux-(binary|modules|base)-{re.escape(release)}")]
-    recipe = [*parts, archive.version(image), apt.Archive().version("busybox-static")]
-    recipe += [_INIT.read_bytes(), Path(__file__).read_bytes()]
-    place = cache.artifact(f"kernel-{release}", recipe, lambda out: _make(archive, parts, release, out))
+
+    def unpack(tree: Path, log: Path) -> None:
+        archive.unpack(parts, tree, log)
+
+    return _kernel(release, [*parts, archive.version(image)], unpack)
+
+
+def _kernel(release: str, source: Sequence[str], unpack: Callable[[Path, Path], None]) -> Kernel:
+    """`unpack` is given a place for the tree of a kernel package, and a log; `source` says what it puts there."""
+    recipe = [*source, apt.Archive().version("busybox-static"), _INIT.read_bytes(), Path(__file__).read_bytes()]
+    place = cache.artifact(f"kernel-{release}", recipe, lambda out: _make(unpack, release, out))
     return Kernel(release, place / "vmlinuz", place / "initrd", place / "modules.ext4")
 
 
-def _make(archive: apt.Archive, parts: list[str], release: str, out: Path) -> None:
+def _make(unpack: Callable[[Path, Path], None], release: str, out: Path) -> None:
     log = fresh_log("kernel")
     tree = out / "tree"
-    archive.unpack(parts, tree, log)
+    unpack(tree, log)
     apt.Archive().unpack(["busybox-static"], tree, log)
     if not (tree / "lib").exists():  # newer packages have all in /usr, and depmod looks here
         (tree / "lib").symlink_to("usr/lib")

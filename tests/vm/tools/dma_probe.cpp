@@ -10,7 +10,8 @@
 // Every command gets one line: `ok [KEY=VALUE]...` or `error NAME TEXT`, NAME being a D-Bus error name or `local`.
 // SEED is a word; it is repeated to 2048 bytes. Addresses are hex.
 //
-//   acquire INITIATOR [BITS]   holding=PATH backend=NAME pid=N      BITS: address_bits, default 28
+//   acquire INITIATOR [BITS [BACKEND]]
+//                              holding=PATH backend=NAME pid=N      BITS: address_bits, default 28
 //   memory                     source=IOVA sink=IOVA                maps own memory to read from and to write to
 //   map TARGET [own-lease]     mapping=PATH cookie=IOVA length=N
 //   load SEED                  RAM → edu: needs the mapping of memory
@@ -258,7 +259,7 @@ class Probe {
   std::string acquire(const Words& words) {
     if (!client_) client_ = p2pclient::Client::connect({.bus = bus_});
     const unsigned bits = words.size() > 2 ? static_cast<unsigned>(std::stoul(words[2])) : 28;
-    holding_ = client_->acquire(argument(words, 1), {bits});
+    holding_ = client_->acquire(argument(words, 1), {bits, words.size() > 3 ? words[3] : ""});
     device_fd_ = FileDescriptor::copy_of(holding_->device_fd()).release();
     engine_.edu.emplace(p2pclient::VfioDevice(FileDescriptor(device_fd_)));
     return "ok holding=" + holding_->path() + " backend=" + holding_->backend() + " pid=" + std::to_string(::getpid());
