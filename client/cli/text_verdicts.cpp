@@ -40,7 +40,7 @@ std::string verdict_text(const Verdict& verdict) {
   text += fmt::format("  route     {}\n", verdict.route);
   text += fmt::format("  requests  writes {}, reads {}, translated {}\n", to_string(verdict.writes), to_string(verdict.reads),
                       to_string(verdict.translated));
-  text += fmt::format("  decided   by the {} rule\n", verdict.decided_by);
+  text += fmt::format("  decided   by the {}\n", verdict.decided_by == "route" ? "route rule" : verdict.decided_by);
   text += fmt::format("  evidence  {}\n", verdict.evidence);
   text += fmt::format("  kernel    {}\n", describe(verdict.kernel));
   for (const auto& blocker : verdict.blockers) text += describe(blocker);

@@ -49,6 +49,10 @@ Outcome<const Function*> Arbiter::may_acquire(const Caller& caller, const Addres
   if (!function->iommu_group) return refuse(ErrorCode::blocked, text + " is in no IOMMU group [no-iommu-group]");
   if (const auto held = group_blocker(*function, nullptr))
     return refuse(ErrorCode::busy, fmt::format("{} is {} [group-held]", held->where, held->observed));
+  for (const auto* holding : holdings_reaching(*machine_, state_, initiator))
+    if (holding->owner.uid != caller.euid)
+      return refuse(ErrorCode::blocked,
+                    fmt::format("{} is within reach of {} of another user [reach-not-owned]", text, name_of(holding->id)));
   if (caller.euid != 0) {
     auto names = not_owned(*machine_, state_, changing_driver_, *function);
     const auto mapped = mapped_by_others_in_reach(*machine_, state_, *function, caller.euid);
@@ -87,6 +91,7 @@ void Arbiter::on(RequestId id, const Caller& caller, Acquire& command) {
                                            .iommu_group = *(*function)->iommu_group,
                                            .address_bits = address_bits,
                                            .backend = {},
+                                           .may_bypass = caller.granted.contains(Action::switch_route),
                                            .space = {},
                                            .since = now_});
   opening_.emplace(holding, id);

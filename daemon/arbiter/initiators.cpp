@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "arbiter/arbiter.h"
-#include "topology/topology.h"
+#include "arbiter/terms.h"
 
 namespace p2pd {
 
@@ -123,13 +123,10 @@ Outcome<void> Arbiter::free_for_driver_change(const Address& address) const {
     if (shares_group(holding.initiator, holding.iommu_group))
       return refuse(ErrorCode::busy, fmt::format("{} shares an IOMMU group with {}, which is lent as {}", text,
                                                  holding.initiator.to_string(), name_of(id)));
-    const auto* initiator = machine_->find(holding.initiator);
-    if (holding.owner.uid == 0 || initiator == nullptr) continue;
-    // A driver would work on what somebody else's device can reach past the IOMMU.
-    const auto reach = reach_set(*machine_, *initiator);
-    if (std::find(reach.functions.begin(), reach.functions.end(), address) != reach.functions.end())
-      return refuse(ErrorCode::busy, fmt::format("{} is within reach of {}", text, name_of(id)));
   }
+  // A driver would work on what somebody else's device can reach past the IOMMU.
+  if (const auto reaching = holdings_reaching(*machine_, state_, address); !reaching.empty())
+    return refuse(ErrorCode::busy, fmt::format("{} is within reach of {}", text, name_of(reaching.front()->id)));
   return {};
 }
 

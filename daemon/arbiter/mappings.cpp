@@ -90,14 +90,10 @@ Outcome<const Target*> Arbiter::usable_target(const Owner& owner, std::optional<
     return refuse(ErrorCode::not_permitted,
                   fmt::format("{} is enabled for access {}, not {}", text, to_string(*(*target)->access), to_string(access)));
   // Whoever holds an initiator that reaches it past the IOMMU needs no mapping.
-  for (const auto& [id, other] : state_.holdings) {
-    const auto* initiator = machine_->find(other.initiator);
-    if (other.owner.uid == owner.uid || other.owner.uid == 0 || initiator == nullptr) continue;
-    const auto reach = reach_set(*machine_, *initiator).functions;
-    if (std::binary_search(reach.begin(), reach.end(), name.device))
+  for (const auto* other : holdings_reaching(*machine_, state_, name.device))
+    if (other->owner.uid != owner.uid)
       return refuse(ErrorCode::busy,
-                    fmt::format("{} is within reach of {} of another user [reach-not-owned]", text, name_of(id)));
-  }
+                    fmt::format("{} is within reach of {} of another user [reach-not-owned]", text, name_of(other->id)));
   for (const auto& [id, mapping] : state_.mappings)
     if (!mapping.holding && mapping.target->device == name.device)
       return refuse(ErrorCode::busy, fmt::format("{} is exported by {}, which ends with the whole function only",

@@ -53,6 +53,12 @@ std::string Arbiter::why_not_safe(const Holding& holding) const {
   auto names = driven_in_reach(*machine_, *initiator);
   const auto mapped = mapped_by_others_in_reach(*machine_, state_, *initiator, holding.owner.uid);
   names.insert(names.end(), mapped.begin(), mapped.end());
+  const auto lent = lent_to_others_in_reach(*machine_, state_, *initiator, holding.owner.uid);
+  names.insert(names.end(), lent.begin(), lent.end());
+  if (!holding.may_bypass) {
+    const auto targets = targets_in_reach(*machine_, state_, *initiator);
+    names.insert(names.end(), targets.begin(), targets.end());
+  }
   if (names.empty()) return "";
   return fmt::format("{} reaches without passing the IOMMU: {} [reach-not-owned]", holding.initiator.to_string(),
                      fmt::join(names, ", "));

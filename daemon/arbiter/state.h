@@ -51,6 +51,7 @@ struct Holding {
   std::uint32_t iommu_group = 0;
   unsigned address_bits = 64;
   std::string backend;
+  bool may_bypass = false;  // action switch-route was granted: targets within reach need no mapping
   GrantPhase phase = GrantPhase::opening;
   IovaSpace space;                     // what is mapped where; filled when the container is open
   std::chrono::microseconds since{0};  // CLOCK_BOOTTIME

@@ -63,6 +63,13 @@ void Arbiter::on(RequestId id, const Caller& caller, Enable& command) {
         id, refuse(ErrorCode::busy, name->device.to_string() + " is offered as an initiator: a function is one or the other"));
   if (const auto quiet = no_driver_change_in_group(function); !quiet) return reply(id, error_of(quiet));
   if (const auto quiet = not_resetting(name->device); !quiet) return reply(id, error_of(quiet));
+  // Whoever was lent such an initiator, and not with the target in view, would need no grant for it.
+  for (const auto* holding : holdings_reaching(*machine_, state_, name->device))
+    if (!holding->may_bypass)
+      return reply(
+          id, refuse(ErrorCode::blocked, fmt::format("{} is within reach of {}, past the IOMMU, which was lent without action "
+                                                     "org.p2pd1.switch-route: revoke it first [reach-not-owned]",
+                                                     text, name_of(holding->id))));
   if (function.driver != "vfio-pci")
     return reply(id, refuse(ErrorCode::blocked,
                             fmt::format("{} is bound to {}, not to vfio-pci: p2p-client bind {} [target-not-on-vfio-pci]",

@@ -70,6 +70,27 @@ std::vector<std::string> targets_in_reach(const Machine& machine, const State& s
   return names;
 }
 
+std::vector<const Holding*> holdings_reaching(const Machine& machine, const State& state, const Address& function) {
+  std::vector<const Holding*> found;
+  for (const auto& [id, holding] : state.holdings) {
+    const auto* initiator = machine.find(holding.initiator);
+    if (holding.owner.uid == 0 || initiator == nullptr) continue;
+    const auto reach = reach_set(machine, *initiator).functions;
+    if (std::binary_search(reach.begin(), reach.end(), function)) found.push_back(&holding);
+  }
+  return found;
+}
+
+std::vector<std::string> lent_to_others_in_reach(const Machine& machine, const State& state, const Function& initiator,
+                                                 uid_t uid) {
+  std::vector<std::string> names;
+  const auto reach = reach_set(machine, initiator).functions;
+  for (const auto& [id, holding] : state.holdings)
+    if (holding.owner.uid != uid && std::binary_search(reach.begin(), reach.end(), holding.initiator))
+      names.push_back(holding.initiator.to_string() + ", which is lent to another user");
+  return names;
+}
+
 std::vector<std::string> mapped_by_others_in_reach(const Machine& machine, const State& state, const Function& initiator,
                                                    uid_t uid) {
   std::vector<std::string> names;

@@ -33,6 +33,13 @@ namespace p2pd {
 // Enabled targets that the initiator reaches without passing the IOMMU: who is lent it needs no mapping for them.
 [[nodiscard]] std::vector<std::string> targets_in_reach(const Machine& machine, const State& state, const Function& initiator);
 
+// Holdings whose initiator reaches a function past the IOMMU; root's are left out, for root may reach everything.
+[[nodiscard]] std::vector<const Holding*> holdings_reaching(const Machine& machine, const State& state, const Address& function);
+
+// Initiators within its reach that are lent to somebody else than `uid`.
+[[nodiscard]] std::vector<std::string> lent_to_others_in_reach(const Machine& machine, const State& state,
+                                                               const Function& initiator, uid_t uid);
+
 // Targets within its reach that somebody else than `uid` has mapped: past the IOMMU nothing would keep the two apart.
 [[nodiscard]] std::vector<std::string> mapped_by_others_in_reach(const Machine& machine, const State& state,
                                                                  const Function& initiator, uid_t uid);

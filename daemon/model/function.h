@@ -66,9 +66,11 @@ struct Acs {
   std::vector<std::uint32_t> egress = {};  // NOLINT(readability-redundant-member-init): gcc wants it said
 
   bool operator==(const Acs&) const = default;
-  // Nothing: not read.
+  // Bits that its vector has; the register says 0 for 256.
+  [[nodiscard]] unsigned egress_size() const { return (capability >> 8) != 0 ? capability >> 8 : 256; }
+  // Nothing: not read, or not in the vector.
   [[nodiscard]] std::optional<bool> egress_bit(unsigned number) const {
-    if (number / 32 >= egress.size()) return std::nullopt;
+    if (number >= egress_size() || number / 32 >= egress.size()) return std::nullopt;
     return (egress[number / 32] >> (number % 32) & 1) != 0;
   }
   // What p2pdma calls a redirect: p2pdma.c pci_bridge_has_acs_redir().
@@ -141,8 +143,9 @@ struct Function {
   std::optional<int> numa_node;  // nothing when the kernel says -1
   std::optional<std::uint32_t> iommu_group;
   std::optional<std::string> iommu_type;  // of the group: DMA, DMA-FQ, identity, …
-  bool is_without_iommu = false;          // its group is one of VFIO's no-IOMMU mode
+  std::optional<bool> is_without_iommu;   // its group is one of VFIO's no-IOMMU mode; nothing: not told
   std::vector<ReservedRegion> reserved_regions;
+  bool has_unread_regions = false;  // there may be more
 
   std::vector<Bar> bars;  // only those that exist, by index
   std::optional<MsixLocation> msix;
@@ -152,7 +155,8 @@ struct Function {
   std::optional<Address> parent;             // the bridge above; nothing for functions of a root bus
   std::optional<BridgeWindows> bridge;       // bridges only
   std::optional<Address> physical_function;  // of a VF
-  std::vector<Address> virtual_functions;    // of a PF
+  std::vector<Address> virtual_functions;    // of a PF: those that the picture has
+  bool has_vfs_enabled = false;              // of a PF: as its SR-IOV control says
 
   // A capability list breaks off, or reads all ones: what was not found in it may be there all the same.
   bool has_unread_capabilities = false;
@@ -185,6 +189,11 @@ struct Function {
   [[nodiscard]] bool is_host_bridge() const { return class_code >> 8 == 0x0600; }
 };
 
+// What a bridge can be; others that forward are not understood.
+[[nodiscard]] constexpr bool is_bridge_type(PortType type) {
+  return type == PortType::conventional || type == PortType::root_port || type == PortType::switch_upstream ||
+         type == PortType::switch_downstream || type == PortType::pcie_to_pci_bridge || type == PortType::pci_to_pcie_bridge;
+}
 [[nodiscard]] std::string to_string(PortType type);
 [[nodiscard]] std::string to_string(PowerState state);
 

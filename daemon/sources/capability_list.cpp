@@ -29,7 +29,8 @@ CapabilityList read_capabilities(const ConfigSpace& space) {
     seen.set(offset / 4);
     pointer = space.read_dword(offset);
     list.last = offset;
-    if (!pointer || (*pointer & 0xff) == 0xff) return list;
+    // Zeros are nobody's capability, but bytes that were left out.
+    if (!pointer || (*pointer & 0xff) == 0xff || *pointer == 0) return list;
     list.entries.push_back({static_cast<std::uint16_t>(*pointer & 0xff), offset});
     offset = (*pointer >> 8) & 0xfc;
   }
@@ -48,6 +49,8 @@ CapabilityList read_extended_capabilities(const ConfigSpace& space) {
     list.last = offset;
     // All ones: whatever is between here and the function does not forward extended requests.
     if (!header || *header == 0xffffffff) return list;
+    // Zeros are the list of a function without any, and nothing that an entry could lead to.
+    if (*header == 0 && offset != 0x100) return list;
     if (*header != 0) list.entries.push_back({static_cast<std::uint16_t>(*header), offset});
     offset = (*header >> 20) & 0xffc;
   }

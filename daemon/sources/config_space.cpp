@@ -123,7 +123,7 @@ ConfigFacts decode_config(const ConfigSpace& space) {
     facts.revision = static_cast<std::uint8_t>(*class_and_revision);
     facts.class_code = *class_and_revision >> 8;
   }
-  if (const auto command = space.read_dword(command_status)) {
+  if (const auto command = space.read_dword(command_status); command && *command != all_ones) {
     facts.memory_decode = (*command & 0x2) != 0;
     facts.bus_master = (*command & 0x4) != 0;
   }
@@ -152,6 +152,7 @@ void take_config_facts(Function& function, const ConfigFacts& facts) {
   function.link = facts.link;
   function.msix = facts.msix;
   function.has_unread_capabilities = facts.has_unread_capabilities;
+  function.has_vfs_enabled = facts.sriov && facts.sriov->is_enabled && facts.sriov->count != 0;
   function.acs = facts.acs;
   function.port_number = facts.port_number;
   function.max_payload = facts.max_payload;

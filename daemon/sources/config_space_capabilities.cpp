@@ -94,8 +94,7 @@ Acs decode_acs(const ConfigSpace& space, unsigned offset) {
   if (!word) return {};
   Acs acs{Acs::State::present, static_cast<std::uint16_t>(*word), static_cast<std::uint16_t>(*word >> 16)};
   if ((acs.control & Acs::egress_control) == 0) return acs;
-  const unsigned size = (acs.capability >> 8) != 0 ? acs.capability >> 8 : 256;
-  for (unsigned bit = 0; bit < size; bit += 32) {
+  for (unsigned bit = 0; bit < acs.egress_size(); bit += 32) {
     // All ones may be a vector that blocks every port.
     const auto part = space.read_dword(offset + 8 + bit / 8);
     if (!part) break;
@@ -206,9 +205,12 @@ void decode_extended_capabilities(const ConfigSpace& space, ConfigFacts& facts) 
 
   if (const auto offset = list.find(extended_capability::acs)) {
     facts.acs = decode_acs(space, *offset);
+    // Where functions are numbered by ARI the vector may count groups of them, PCIe 6.0 §7.8.8.3: only function 0 says so.
+    if (list.find(extended_capability::ari)) facts.acs.egress.clear();
     // Intel has chipset ports whose control is there.
     constexpr std::uint16_t intel_id = 0x8086;
-    if (facts.vendor == intel_id && facts.port_type == PortType::root_port) facts.acs.next_dword = space.read_dword(*offset + 8);
+    if (facts.vendor == intel_id && facts.port_type == PortType::root_port)
+      facts.acs.next_dword = read_register(space, *offset + 8);
   } else if (list.is_complete) {
     facts.acs.state = Acs::State::absent;
   }

@@ -71,6 +71,7 @@ DumpedFunction decode(const DumpEntry& entry) {
   function.driver = entry.driver;
   function.numa_node = entry.numa_node;
   function.iommu_group = entry.iommu_group;
+  function.has_unread_regions = true;
   dumped.is_silent = !facts.responds;
   if (!facts.responds) return dumped;
   function.vendor = facts.vendor;
@@ -85,8 +86,9 @@ DumpedFunction decode(const DumpEntry& entry) {
   dumped.is_virtual = facts.vendor == 0xffff && facts.device == 0xffff;
   take_config_facts(function, facts);
   if (dumped.is_virtual) {
-    // The memory enable of a VF's own command register does nothing; its PF's counts, if the dump has it.
+    // The memory enable and the Max Payload Size of a VF itself mean nothing; its PF's count, if the dump has it.
     function.memory_decode.reset();
+    function.max_payload.reset();
     function.is_multifunction = facts.is_multifunction;
   }
   return dumped;

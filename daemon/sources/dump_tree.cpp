@@ -15,6 +15,7 @@ constexpr unsigned buses = 256;
 struct Holder {
   std::optional<Address> bridge;
   std::uint8_t secondary_bus = 0;
+  unsigned claims = 0;  // bridges that lead to the bus
 };
 using Holders = std::array<Holder, buses>;
 
@@ -24,8 +25,19 @@ void add_bridge(Holders& holders, const Address& address, const BridgeWindows& w
   if (windows.secondary_bus <= address.bus) return;
   for (unsigned bus = windows.secondary_bus; bus <= windows.subordinate_bus; ++bus) {
     Holder& holder = holders.at(bus);
-    if (!holder.bridge || holder.secondary_bus < windows.secondary_bus) holder = {address, windows.secondary_bus};
+    ++holder.claims;
+    if (holder.bridge && holder.secondary_bus >= windows.secondary_bus) continue;
+    holder.bridge = address;
+    holder.secondary_bus = windows.secondary_bus;
   }
+}
+
+// Bridges that lead to one bus stand above each other. Where they do not, who is above it is not known.
+bool is_disputed(const Holders& holders, unsigned bus) {
+  unsigned above = 0;
+  const auto claims = holders.at(bus).claims;
+  for (const auto* holder = &holders.at(bus); holder->bridge; holder = &holders.at(holder->bridge->bus)) ++above;
+  return above != claims;
 }
 
 void join_virtual_functions(std::vector<DumpedFunction>& functions) {
@@ -61,6 +73,12 @@ Function* find_silent_bridge(std::vector<DumpedFunction>& functions, const Holde
   return nullptr;
 }
 
+// What makes every rule doubt.
+void forget_place(Function& function) {
+  function.port_type = PortType::unknown;
+  function.acs = {};
+}
+
 // A port that sleeps without power says nothing, not even that it is a bridge. If what is below it moved up, its ACS would
 // no longer count: such a port takes what is below it back, and where there is none, nothing is known of the way.
 void put_below_silent_bridge(std::vector<DumpedFunction>& functions, const Holders& holders, Function& function) {
@@ -73,8 +91,7 @@ void put_below_silent_bridge(std::vector<DumpedFunction>& functions, const Holde
     bridge->bridge->subordinate_bus = std::max(bridge->bridge->subordinate_bus, bus);
     function.parent = bridge->address;
   } else if (above.bridge) {
-    function.port_type = PortType::unknown;
-    function.acs = {};
+    forget_place(function);
   }
 }
 
@@ -98,6 +115,9 @@ void place_functions(std::vector<DumpedFunction>& functions) {
     std::uint8_t bus = function.physical_function ? function.physical_function->bus : function.address.bus;
     function.parent = bridge_above(function.address.domain, bus);
     if (!dumped.is_virtual) put_below_silent_bridge(functions, domains[function.address.domain], function);
+    // Without its PF a VF does not even say whether it decodes.
+    const bool is_orphan = dumped.is_virtual && !function.physical_function;
+    if (is_orphan || is_disputed(domains[function.address.domain], bus)) forget_place(function);
     for (auto bridge = function.parent; bridge; bridge = bridge_above(function.address.domain, bus)) bus = bridge->bus;
     function.root_domain = function.address.domain;
     function.root_bus = bus;

@@ -54,21 +54,32 @@ std::optional<ReservedRegion> parse_reserved_region(std::string_view line) {
   return range ? std::optional(ReservedRegion{*range, std::string(line.substr(second_space + 1))}) : std::nullopt;
 }
 
+void read_reserved_regions(const Directory& directory, Function& function) {
+  const auto regions = directory.read("iommu_group/reserved_regions");
+  // The kernel writes no more than a page, and cuts off what does not fit.
+  function.has_unread_regions = !regions || regions->size() + 1 >= page_size.value;
+  for (std::string_view rest = regions ? std::string_view(*regions) : std::string_view(); !rest.empty();) {
+    const auto end = rest.find('\n');
+    if (const auto region = parse_reserved_region(rest.substr(0, end)))
+      function.reserved_regions.push_back(*region);
+    else
+      function.has_unread_regions = true;
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  }
+}
+
 void read_group(const Directory& directory, Function& function) {
   const auto name = directory.link_name("iommu_group");
   const auto number = name ? parse_sysfs_number(*name) : std::nullopt;
   if (!number || *number < 0) return;
   function.iommu_group = static_cast<std::uint32_t>(*number);
   function.iommu_type = directory.read("iommu_group/type");
-  // A group that VFIO made up has no domain of its own, drivers/vfio/group.c vfio_noiommu_group_alloc().
+  read_reserved_regions(directory, function);
+  // A group that VFIO made up has no domain of its own, drivers/vfio/group.c vfio_noiommu_group_alloc(). Others need not
+  // have a name.
   const bool may_be_made_up = !function.iommu_type || function.iommu_type == "unknown";
-  function.is_without_iommu = may_be_made_up && directory.read("iommu_group/name") == "vfio-noiommu";
-  const auto regions = directory.read("iommu_group/reserved_regions").value_or("");
-  for (std::string_view rest = regions; !rest.empty();) {
-    const auto end = rest.find('\n');
-    if (const auto region = parse_reserved_region(rest.substr(0, end))) function.reserved_regions.push_back(*region);
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-  }
+  const auto group_name = may_be_made_up ? directory.read("iommu_group/name") : std::nullopt;
+  if (function.iommu_type || group_name) function.is_without_iommu = group_name == "vfio-noiommu";
 }
 
 void read_virtual_functions(const Directory& directory, Function& function) {

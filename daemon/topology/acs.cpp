@@ -7,10 +7,6 @@ namespace p2pd {
 
 namespace {
 
-bool is_port(const Function& function) {
-  return function.port_type == PortType::root_port || function.port_type == PortType::switch_downstream;
-}
-
 // By which number an Egress Control Vector of `at` knows the way to `towards`: ports by port number, functions of one device
 // by function number. Nothing where functions are numbered otherwise (ARI, VFs).
 std::optional<unsigned> egress_number(const Function& at, const Function& towards) {
@@ -30,6 +26,10 @@ Turn not_redirected(const Function& at, std::uint16_t bit) {
 }
 
 }  // namespace
+
+bool is_port(const Function& function) {
+  return function.port_type == PortType::root_port || function.port_type == PortType::switch_downstream;
+}
 
 bool has_no_acs(const Function& function) {
   return function.port_type == PortType::conventional || function.port_type == PortType::pcie_to_pci_bridge;

@@ -19,6 +19,9 @@ enum class Turn : std::uint8_t {
 // ACS is a thing of PCI Express, and forbidden on bridges to conventional buses: these have none, whatever could be read.
 [[nodiscard]] bool has_no_acs(const Function& function);
 
+// Root Port and Downstream Port: what ACS of a switch or of the root complex sits on.
+[[nodiscard]] bool is_port(const Function& function);
+
 // A bridge below which everybody sees everything, or maybe does.
 [[nodiscard]] bool is_shared_bus_below(const Function& bridge);
 

@@ -50,6 +50,8 @@ class Walk {
 
   ReachSet run() {
     leads_back_below_ = highest_that_leads_back();
+    // The bridge above the topmost is not in the picture: who is beside it is not known.
+    if (way_.back()->parent) reach_.is_complete = false;
     add_device_siblings();
     for (std::size_t level = 0; level < way_.size(); ++level) add_level(level);
     // An initiating bridge, which is nothing that is ever lent: what is below it.

@@ -38,6 +38,7 @@ constexpr std::array table{
     CodeFacts{Code::reserved_region, "reserved-region", Severity::block},
     CodeFacts{Code::ats_bus_address, "ats-bus-address", Severity::block},
     CodeFacts{Code::iova_window_collision, "iova-window-collision", Severity::block},
+    CodeFacts{Code::bar_not_routed, "bar-not-routed", Severity::block},
     CodeFacts{Code::described_no, "described-no", Severity::block},
     CodeFacts{Code::described_unknown, "described-unknown", Severity::block},
     CodeFacts{Code::iommu_off, "iommu-off", Severity::block},

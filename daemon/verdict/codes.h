@@ -46,6 +46,7 @@ enum class Code : std::uint8_t {
   reserved_region,
   ats_bus_address,
   iova_window_collision,
+  bar_not_routed,
   // the description
   described_no,
   described_unknown,

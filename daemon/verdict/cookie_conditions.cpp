@@ -2,39 +2,67 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "verdict/codes.h"
+#include "verdict/conditions.h"
 #include "verdict/path_conditions.h"
 
 namespace p2pd {
 
 namespace {
 
-std::uint64_t length_of(const Bar& bar, const TargetName& name) {
-  const auto rest = bar.size.value - std::min(bar.size.value, name.offset.value);
-  return std::max<std::uint64_t>(name.length.value != 0 ? name.length.value : rest, 1);
-}
-
 std::uint64_t reach_of(unsigned address_bits) {
   return address_bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << address_bits) - 1;
 }
 
+void doubt_bus_address(const TargetName& name, Findings& findings) {
+  findings.doubt(Code::bus_address_unknown, [&]() -> Finding {
+    return {.where = name.to_string(),
+            .observed = "the address in the BAR register could not be read",
+            .needed = "it: bridges route by it, and on a switch route it is the cookie",
+            .remedy = "sudo lspci -xxxx",
+            .isolation = ""};
+  });
+}
+
+// On its own way up a request must meet no bridge that takes the address for its own side.
+void judge_way_up(const PathQuestion& question, const Bar& bar, const TargetName& name, Findings& findings) {
+  const auto range = bus_range_of(bar, name);
+  if (!range) return;
+  for (const auto* bridge : question.path.initiator_arm)
+    if (forwards_down(*bridge, *range)) findings.doubt(Code::bar_not_routed, [&] { return tell_taken(name, *range, *bridge); });
+}
+
+// Where a picture does not tell reserved regions: where interrupts go on x86, and what AMD's IOMMUs leave to HyperTransport
+// (drivers/iommu/amd/iommu.c amd_iommu_get_resv_regions()).
+constexpr std::array<Range<Iova>, 2> usually_reserved = {
+    {{Iova{0xfee0'0000}, Bytes{0x10'0000}}, {Iova{0xfd'0000'0000}, Bytes{0x3'0000'0000}}}};
+
+void doubt_unread_regions(const Machine& machine, const Function& initiator, const Range<Iova>& range, const TargetName& name,
+                          Findings& findings) {
+  if (!initiator.has_unread_regions) return;
+  const bool may_be_reserved = std::any_of(usually_reserved.begin(), usually_reserved.end(),
+                                           [&](const Range<Iova>& usual) { return usual.overlaps(range); });
+  if (!machine.host().is_live && !may_be_reserved) return;
+  findings.doubt(Code::reserved_region, [&]() -> Finding {
+    return {.where = name.to_string(),
+            .observed = fmt::format("which regions are reserved could not be read; its bus address is {:#x}", range.begin.value),
+            .needed = "a bus address that VFIO maps: on a switch route it is the cookie",
+            .remedy = "",
+            .isolation = ""};
+  });
+}
+
 // On a switch route the cookie is the bus address itself: the initiator's DMA engine must reach the range's last byte, and the
 // IOMMU must let it be mapped there too.
-void judge_bus_address(const Function& initiator, const Bar& bar, const TargetName& name, unsigned address_bits,
+void judge_bus_address(const PathQuestion& question, const Bar& bar, const TargetName& name, unsigned address_bits,
                        Findings& findings) {
-  if (!bar.bus_address) {
-    findings.doubt(Code::bus_address_unknown, [&]() -> Finding {
-      return {.where = name.to_string(),
-              .observed = "the address in the BAR register could not be read",
-              .needed = "it: on a switch route it is the cookie",
-              .remedy = "sudo lspci -xxxx",
-              .isolation = ""};
-    });
-    return;
-  }
+  if (!bar.bus_address) return doubt_bus_address(name, findings);
+  judge_way_up(question, bar, name, findings);
+  const auto& initiator = *question.initiator.function;
   const auto first = bar.bus_address->value + name.offset.value;
-  const auto range = make_range(Iova{first}, Bytes{length_of(bar, name)});
+  const auto range = make_range(Iova{first}, length_of(bar, name));
   const auto reach = reach_of(address_bits);
   if (!range || range->last() > reach) {
     findings.block(Code::beyond_dma_mask, [&]() -> Finding {
@@ -59,31 +87,36 @@ void judge_bus_address(const Function& initiator, const Bar& bar, const TargetNa
     });
     return;
   }
+  doubt_unread_regions(question.machine, initiator, *range, name, findings);
 }
 
-// An initiator with ATS asks the IOMMU for every address, a bus address too, and sends what it is answered.
+// An initiator with ATS asks the IOMMU for every address, a bus address too, and sends what it is answered. Where it could not
+// be read whether it has, it may: an operator's trust in its firmware says nothing of where requests go.
 void judge_translated(const Function& initiator, const Bar& bar, const PathQuestion& question, Findings& findings) {
-  if (!initiator.ats_enabled.value_or(false)) return;
+  const bool is_read = initiator.ats_enabled.has_value();
+  if (!initiator.ats_enabled.value_or(initiator.port_type != PortType::conventional)) return;
   const auto where = initiator.address.to_string();
+  const auto* ats = is_read ? "ATS is enabled" : "it could not be read whether ATS is enabled";
+  const auto* remedy = is_read ? "pci=noats" : "sudo lspci -xxxx";
   if (question.directions.translated != Answer::yes) {
-    findings.report(Code::translation_blocked, question.directions.translated == Answer::no, [&]() -> Finding {
+    findings.report(Code::translation_blocked, is_read && question.directions.translated == Answer::no, [&]() -> Finding {
       return {.where = where,
-              .observed = "ATS is enabled, and requests with translated addresses do not get there, or may not",
+              .observed = fmt::format("{}, and requests with translated addresses do not get there, or may not", ats),
               .needed = "ports that let them pass (no Translation Blocking), or ATS off",
-              .remedy = "pci=noats",
+              .remedy = remedy,
               .isolation = ""};
     });
     return;
   }
   if (question.expected != Route::switched) return;
   const bool is_elsewhere = bar.cpu_address && bar.bus_address && bar.cpu_address->value != bar.bus_address->value;
-  findings.report(Code::ats_bus_address, is_elsewhere, [&]() -> Finding {
+  findings.report(Code::ats_bus_address, is_read && is_elsewhere, [&]() -> Finding {
     return {.where = where,
-            .observed =
-                "ATS is enabled: it has the bus address translated once more, and whether the IOMMU gives the same one "
-                "back is not known",
+            .observed = fmt::format("{}: it has the bus address translated once more, and whether the IOMMU gives the same one "
+                                    "back is not known",
+                                    ats),
             .needed = "ATS off on a switch route",
-            .remedy = "pci=noats",
+            .remedy = remedy,
             .isolation = ""};
   });
 }
@@ -123,12 +156,12 @@ bool has_room(const std::vector<Range<Iova>>& taken, std::uint64_t reach, std::u
 
 void judge_room(const PathQuestion& question, const Bar& bar, const TargetName& name, unsigned address_bits, Findings& findings) {
   const auto reach = reach_of(address_bits);
-  if (has_room(answered_before_the_root(question.machine, question.initiator), reach, length_of(bar, name))) return;
+  if (has_room(answered_before_the_root(question.machine, question.initiator), reach, length_of(bar, name).value)) return;
   findings.block(Code::iova_window_collision, [&]() -> Finding {
     return {.where = question.initiator.function->address.to_string(),
             .observed = fmt::format("up to {:#x}, as far as the initiator reaches, windows of bridges, BARs and reserved regions "
                                     "leave no {:#x} bytes in one piece",
-                                    reach, length_of(bar, name)),
+                                    reach, length_of(bar, name).value),
             .needed = "addresses that nobody before the IOMMU answers to",
             .remedy = "",
             .isolation = ""};
@@ -143,10 +176,10 @@ void judge_cookie(const PathQuestion& question, const TargetName& name, unsigned
   const auto* bar = question.target.function->find_bar(name.bar);
   if (bar == nullptr || !bar->is_memory || !bar->is_assigned) return;
   judge_translated(initiator, *bar, question, findings);
-  if (question.expected == Route::switched)
-    judge_bus_address(initiator, *bar, name, address_bits, findings);
-  else if (address_bits < 64)  // with all 64 there is always room
-    judge_room(question, *bar, name, address_bits, findings);
+  if (question.expected == Route::switched) return judge_bus_address(question, *bar, name, address_bits, findings);
+  const bool is_below_bridges = question.target.way.size() > 1;
+  if (!bar->bus_address && is_below_bridges && question.expected == Route::root_complex) doubt_bus_address(name, findings);
+  if (address_bits < 64) judge_room(question, *bar, name, address_bits, findings);  // with all 64 there is always room
 }
 
 }  // namespace p2pd

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "topology/acs.h"
 #include "topology/topology.h"
 #include "verdict/codes.h"
 #include "verdict/conditions.h"
@@ -16,7 +17,17 @@ constexpr std::string_view vfio_driver = "vfio-pci";
 // Of these only a port can be above.
 bool has_a_link(const Function& function) {
   return function.port_type == PortType::endpoint || function.port_type == PortType::legacy_endpoint ||
-         function.port_type == PortType::switch_upstream || function.port_type == PortType::switch_downstream;
+         function.port_type == PortType::switch_upstream || function.port_type == PortType::switch_downstream ||
+         function.port_type == PortType::pcie_to_pci_bridge;
+}
+
+// Whether somebody on its bus is what only the bus of a root complex has. A conventional function does not say what is above.
+bool is_on_a_root_bus(const Machine& machine, const Function& function) {
+  const auto& beside = machine.functions_on_bus(function.address.domain, function.address.bus);
+  return function.address.bus == 0 || std::any_of(beside.begin(), beside.end(), [](const Function& one) {
+           return one.is_host_bridge() || one.port_type == PortType::root_port ||
+                  one.port_type == PortType::root_complex_endpoint || one.port_type == PortType::root_complex_event_collector;
+         });
 }
 
 bool is_on_vfio(const Function& function) { return function.driver == vfio_driver; }
@@ -96,7 +107,9 @@ void judge_bus_master(const HostFacts& host, const Function& initiator, std::vec
 }
 
 void judge_config(const Function& function, std::vector<Blocker>& blockers) {
-  const bool is_read = function.port_type != PortType::unknown && (function.memory_decode.has_value() || is_asleep(function));
+  // What opening it switches on does not matter while it sleeps; the memory enable of a VF is its PF's.
+  const bool will_decode = is_asleep(function) && !function.physical_function;
+  const bool is_read = function.port_type != PortType::unknown && (function.memory_decode.has_value() || will_decode);
   if (is_read) return;
   blockers.push_back(undecided(Code::config_unreadable, {.where = function.address.to_string(),
                                                          .observed = "its config space could not be read as a whole",
@@ -138,17 +151,21 @@ void judge_place(const Machine& machine, const Function& function, std::vector<B
     const auto bus = node.physical_function ? node.physical_function->bus : node.address.bus;
     if (i + 1 < way.size()) {
       const auto& above = way[i + 1]->bridge;
+      if (way[i + 1]->port_type == PortType::switch_upstream && !is_port(node) && node.port_type != PortType::unknown)
+        doubt(node,
+              fmt::format("it is no port, and {} above it leads to the ports of a switch only", way[i + 1]->address.to_string()));
       if (!above || above->secondary_bus != bus)
         doubt(node, fmt::format("it is on bus {:02x}, and {} above it leads to {}", bus, way[i + 1]->address.to_string(),
                                 above ? fmt::format("bus {:02x}", above->secondary_bus) : "none"));
-    } else if (node.parent || has_a_link(node)) {
+    } else if (node.parent || has_a_link(node) || (!machine.host().is_live && !is_on_a_root_bus(machine, node))) {
       doubt(node, "the bridge above it is not known");
     }
   }
 }
 
 // The kernel gives no function with such a region to VFIO: it cannot be cut off from memory (iommu.c require_direct).
-void judge_reserved_regions(const Function& function, std::vector<Blocker>& blockers) {
+// No dump tells: a note says so once.
+void judge_reserved_regions(const HostFacts& host, const Function& function, std::vector<Blocker>& blockers) {
   for (const auto& region : function.reserved_regions) {
     if (region.type != "direct") continue;
     blockers.push_back(
@@ -160,6 +177,24 @@ void judge_reserved_regions(const Function& function, std::vector<Blocker>& bloc
                                                .isolation = ""}));
     return;
   }
+  if (!host.is_live || !function.has_unread_regions) return;
+  blockers.push_back(undecided(Code::reserved_region_direct, {.where = function.address.to_string(),
+                                                              .observed = "its reserved regions could not be read to the end",
+                                                              .needed = "no region of type direct",
+                                                              .remedy = "",
+                                                              .isolation = ""}));
+}
+
+void judge_no_iommu(const HostFacts& host, const Function& function, std::vector<Blocker>& blockers) {
+  const bool is_told = function.is_without_iommu.has_value();
+  if (is_told ? !*function.is_without_iommu : !host.is_live || !function.iommu_group) return;
+  Finding finding{.where = function.address.to_string(),
+                  .observed = is_told ? "its group is one of VFIO's no-IOMMU mode: nothing limits the device"
+                                      : "it could not be read whether its group is one of VFIO's no-IOMMU mode",
+                  .needed = "an IOMMU that covers it",
+                  .remedy = "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+                  .isolation = ""};
+  blockers.push_back(is_told ? blocked(Code::no_iommu, std::move(finding)) : undecided(Code::no_iommu, std::move(finding)));
 }
 
 void judge_vf(const Machine& machine, const Function& function, std::vector<Blocker>& blockers) {
@@ -189,7 +224,7 @@ bool judge_both(const Machine& machine, const Function& function, Code not_on_vf
   judge_place(machine, function, finding.blockers);
   judge_driver(machine, function, not_on_vfio, finding.blockers);
   judge_power(function, finding);
-  judge_reserved_regions(function, finding.blockers);
+  judge_reserved_regions(machine.host(), function, finding.blockers);
   judge_vf(machine, function, finding.blockers);
   if (machine.host().iommu == Tristate::yes && machine.host().is_live && !function.iommu_group) {
     finding.blockers.push_back(blocked(Code::no_iommu_group, {.where = function.address.to_string(),
@@ -198,14 +233,7 @@ bool judge_both(const Machine& machine, const Function& function, Code not_on_vf
                                                               .remedy = "",
                                                               .isolation = ""}));
   }
-  if (function.is_without_iommu) {
-    finding.blockers.push_back(
-        blocked(Code::no_iommu, {.where = function.address.to_string(),
-                                 .observed = "its group is one of VFIO's no-IOMMU mode: nothing limits the device",
-                                 .needed = "an IOMMU that covers it",
-                                 .remedy = "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
-                                 .isolation = ""}));
-  }
+  judge_no_iommu(machine.host(), function, finding.blockers);
   return true;
 }
 
@@ -224,12 +252,14 @@ void judge_initiator(const Machine& machine, const Function& initiator, Function
   if (!judge_both(machine, initiator, Code::initiator_not_on_vfio_pci, finding)) return;
   judge_bus_master(machine.host(), initiator, finding.blockers);
   judge_ats(initiator, finding.blockers);
-  if (initiator.virtual_functions.empty()) return;
+  if (initiator.virtual_functions.empty() && !initiator.has_vfs_enabled) return;
   const auto address = initiator.address.to_string();
   finding.blockers.push_back(
       blocked(Code::pf_with_vfs,
               {.where = address,
-               .observed = fmt::format("a PF with {} VFs: who has it controls them", initiator.virtual_functions.size()),
+               .observed = initiator.virtual_functions.empty()
+                               ? "a PF that has VFs enabled: who has it controls them"
+                               : fmt::format("a PF with {} VFs: who has it controls them", initiator.virtual_functions.size()),
                .needed = "a PF without VFs, or one of its VFs as initiator",
                .remedy = fmt::format("echo 0 > /sys/bus/pci/devices/{}/sriov_numvfs", address),
                .isolation = ""}));

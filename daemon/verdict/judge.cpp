@@ -31,13 +31,17 @@ void require_found(const Function* function, const Address& address, std::vector
 }
 
 // One IOMMU group is one address space and one client: p2pd has the target open, so nobody can be lent the initiator.
-void judge_common_group(const Function& initiator, const Function& target, Findings& findings) {
-  if (&initiator == &target || !initiator.iommu_group || initiator.iommu_group != target.iommu_group) return;
-  findings.block(Code::same_iommu_group, [&]() -> Finding {
+void judge_common_group(const HostFacts& host, const Function& initiator, const Function& target, const Path& path,
+                        Findings& findings) {
+  if (&initiator == &target) return;
+  const bool is_told = initiator.iommu_group && target.iommu_group;
+  if (is_told ? initiator.iommu_group != target.iommu_group : host.is_live || !would_share_group(path)) return;
+  findings.report(Code::same_iommu_group, is_told, [&]() -> Finding {
     return {.where = fmt::format("{}, {}", initiator.address.to_string(), target.address.to_string()),
-            .observed = fmt::format("both are in IOMMU group {}", *initiator.iommu_group),
+            .observed = is_told ? fmt::format("both are in IOMMU group {}", *initiator.iommu_group)
+                                : "the dump does not tell IOMMU groups, and the kernel would put both into one",
             .needed = "groups of their own: a group has one address space",
-            .remedy = "",
+            .remedy = is_told ? "" : "sudo lspci -vvxxxxD",
             .isolation = ""};
   });
 }
@@ -76,6 +80,7 @@ DescribedRouting find_described_route(const RouteQuestion& question, const Descr
     routing.directions = {.writes = as_described(description.reach.writes, ruled.writes),
                           .reads = as_described(description.reach.reads, ruled.reads),
                           .translated = as_described(Answer::unknown, ruled.translated)};
+    routing.decided_by = Rule::description;
     return {.routing = routing, .is_by_description = true};
   }
   // Where an entry joins the domains the rules tell it themselves.
@@ -90,6 +95,7 @@ struct Between {
   bool is_by_description = false;
   const About* is_unsafe = nullptr;  // an operator's entry without which the root complex would not count
   KernelRule::MapType map_type = KernelRule::MapType::unknown;
+  Rule decided_by = Rule::route;
 };
 
 struct Ends {
@@ -124,12 +130,13 @@ Between judge_between(const Machine& machine, const PlatformTables& tables, cons
                               .directions = routing.directions};
   judge_path(question, findings);
   judge_cookie(question, name, options.address_bits, findings);
-  judge_common_group(*initiator.function, *target.function, findings);
+  judge_common_group(machine.host(), *initiator.function, *target.function, path, findings);
   return {.path = question,
           .description = std::move(description),
           .is_by_description = is_by_description,
           .is_unsafe = routing.route == Route::root_complex ? root_complex.is_unsafe : nullptr,
-          .map_type = kernel};
+          .map_type = kernel,
+          .decided_by = routing.decided_by};
 }
 
 Weight weight_of(const std::vector<Blocker>& blockers) {
@@ -166,6 +173,7 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   const auto between = judge_between(machine, tables, {initiator_place, target_place, target}, options, findings);
   verdict.route = between.path.route;
   verdict.directions = between.path.directions;
+  verdict.decided_by = between.decided_by;
   if (between.is_by_description) verdict.evidence = Evidence::described;
   verdict.kernel.map_type = between.map_type;
   verdict.kernel.distance = between.path.path.distance;
@@ -173,8 +181,8 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   verdict.notes = notes_about_table(machine.host(), tables);
   if (!machine.host().is_live)
     verdict.notes.emplace_back(
-        "not-in-a-dump: which regions firmware reserved for a function (RMRR): the kernel gives no function that has one to "
-        "VFIO");
+        "not-in-a-dump: which regions firmware reserved for a function (RMRR), and whether it is in no-IOMMU mode: the kernel "
+        "gives no function that has such a region to VFIO, p2pd lends none that has no IOMMU");
   note_path(between.path, verdict.kernel, verdict.notes);
   note_ports(between.path, tables, verdict.notes);
   if (between.is_unsafe != nullptr) note_unsafe(*between.is_unsafe, verdict.notes);
@@ -187,6 +195,7 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   }
 
   judge_range(*to, target, verdict.blockers);
+  judge_windows(machine, *to, target, verdict.blockers);
   judge_host(machine.host(), verdict.blockers);
   judge_initiator(machine, *from, {verdict.blockers, verdict.notes});
   judge_group(machine, *from, verdict.blockers);
@@ -230,6 +239,7 @@ PairEnd Outliner::target(const TargetName& name) const {
   std::vector<std::string> notes;
   end.place = place_of(machine_, tables_, kernel_, *function);
   judge_range(*function, name, end.blockers);
+  judge_windows(machine_, *function, name, end.blockers);
   judge_target(machine_, *function, {end.blockers, notes});
   judge_group(machine_, *function, end.group_blockers);
   return end;

@@ -20,6 +20,12 @@ bool is_acs_unread(const Function& function) {
   return !has_no_acs(function) && function.acs_by_standard().state == Acs::State::unknown;
 }
 
+// vmd.c gives its domains numbers that no firmware can.
+bool is_in_domain_of_a_vmd(const Function& function) {
+  constexpr std::uint32_t last_of_firmware = 0xffff;
+  return function.requester.has_value() || function.address.domain > last_of_firmware;
+}
+
 // In the kernel's order: the target's side with the common one, tested before it is compared, then the initiator's.
 template <class Visit>
 void visit_in_order(const Path& path, const Visit& visit) {
@@ -44,10 +50,13 @@ Place place_of(const Machine& machine, const PlatformTables& tables, unsigned ke
   const auto* physical = function.physical_function ? machine.find(*function.physical_function) : nullptr;
   auto way = way_up(machine, function);
   const auto& topmost = *way.back();
+  auto known_as = host_bridge_above(machine, tables, tables.newest_kernel, topmost);
+  // The root ports of a VMD look like those of its processor, which the list vouches for; what is between them is the VMD.
+  if (is_in_domain_of_a_vmd(topmost)) known_as.entry = nullptr;
   return {.function = &function,
           .way = std::move(way),
           .host_bridge = host_bridge_above(machine, tables, kernel, topmost),
-          .known_as = host_bridge_above(machine, tables, tables.newest_kernel, topmost),
+          .known_as = known_as,
           .max_payload =
               function.physical_function ? (physical != nullptr ? physical->max_payload : std::nullopt) : function.max_payload};
 }
@@ -73,6 +82,19 @@ std::vector<const Function*> redirecting(const Path& path) {
     if (redirects(function)) found.push_back(&function);
   });
   return found;
+}
+
+bool would_share_group(const Path& path) {
+  if (path.common == nullptr || path.initiator_arm.empty() || path.target_arm.empty()) return false;
+  // Beside each other on a conventional bus all speak with the requester ID of the bridge.
+  if (has_no_acs(*path.common)) return true;
+  // Functions of one device, unless each keeps from the other; ports that keep nothing apart.
+  constexpr std::uint16_t redirects = Acs::request_redirect | Acs::completion_redirect;
+  const auto is_apart = [](const Function& function) { return (function.acs.control & redirects) == redirects; };
+  const bool is_one_device = is_port(*path.common) || path.common->port_type == PortType::pci_to_pcie_bridge;
+  if (is_one_device && !(is_apart(*path.initiator_arm.back()) && is_apart(*path.target_arm.back()))) return true;
+  return std::any_of(path.shared.begin(), path.shared.end(),
+                     [](const Function* shared) { return is_port(*shared) && shared->acs.state == Acs::State::absent; });
 }
 
 KernelRule::MapType apply_kernel_rule(const HostFacts& host, const PlatformTables& tables, const Place& initiator,

@@ -36,6 +36,10 @@ struct Place {
 [[nodiscard]] KernelRule::MapType apply_kernel_rule(const HostFacts& host, const PlatformTables& tables, const Place& initiator,
                                                     const Place& target, const Path& path);
 
+// Whether the kernel surely puts both ends into one IOMMU group, whatever ACS it switches on (iommu.c pci_device_group): for
+// where a picture does not tell groups.
+[[nodiscard]] bool would_share_group(const Path& path);
+
 // Functions of the path with an ACS redirect, in the order in which the kernel tests them.
 [[nodiscard]] std::vector<const Function*> redirecting(const Path& path);
 

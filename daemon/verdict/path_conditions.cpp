@@ -13,12 +13,13 @@ namespace p2pd {
 
 namespace {
 
-// Bridges between the two whose kind could not be read: what they do with a request is a guess.
+// Bridges between the two whose kind could not be read, or is none: what they do with a request is a guess.
 void judge_kind(const Function& bridge, Findings& findings) {
-  if (!bridge.is_bridge() || bridge.port_type != PortType::unknown) return;
+  if (!bridge.is_bridge() || is_bridge_type(bridge.port_type)) return;
   findings.doubt(Code::config_unreadable, [&]() -> Finding {
     return {.where = bridge.address.to_string(),
-            .observed = "a bridge whose capabilities could not be read",
+            .observed = bridge.port_type == PortType::unknown ? "a bridge whose capabilities could not be read"
+                                                              : "a bridge that calls itself " + to_string(bridge.port_type),
             .needed = "config space beyond byte 64, read by root",
             .remedy = "sudo lspci -xxxx",
             .isolation = ""};

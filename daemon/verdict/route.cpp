@@ -21,10 +21,9 @@ bool has_a_link_below(const Function& bridge) {
          bridge.port_type == PortType::pci_to_pcie_bridge;
 }
 
-// What the ports on the way up do with translated requests before their paths part: let pass (direct), block, or unknown.
-Turn turn_of_translated_on(std::span<const Function* const> arm) {
-  auto turn = Turn::direct;
-  for (const auto* node : arm) {
+// What ports on the way up do with translated requests that only pass: let them (as `turn` says), block, or unknown.
+Turn turn_of_translated_on(std::span<const Function* const> way, Turn turn) {
+  for (const auto* node : way) {
     if (!node->is_bridge() || has_no_acs(*node)) continue;
     if (node->acs.state == Acs::State::unknown) turn = Turn::unknown;
     if (node->acs.state == Acs::State::present && (node->acs.control & Acs::translation_blocking) != 0) return Turn::blocked;
@@ -32,11 +31,29 @@ Turn turn_of_translated_on(std::span<const Function* const> arm) {
   return turn;
 }
 
+// Between root buses, or beside each other on one: the root complex it is, unless Egress Control of the initiator's root port
+// (of its device's functions, if both are in one) stops the request before. Redirect does what happens anyway.
+Turn turn_at_the_root(const Function& from, const Function& to) {
+  const bool is_one_device =
+      from.address.domain == to.address.domain && from.address.bus == to.address.bus && from.address.device == to.address.device;
+  if (has_no_acs(from) || (!is_port(from) && !is_one_device)) return Turn::up;
+  if (from.acs.state == Acs::State::unknown) return Turn::unknown;
+  if (from.acs.state == Acs::State::absent || (from.acs.control & Acs::egress_control) == 0) return Turn::up;
+  // Port numbers are those of one root complex.
+  const bool is_numbered = from.root_domain == to.root_domain && from.root_bus == to.root_bus;
+  const auto turn = is_numbered ? turn_of_request(from, to) : Turn::unknown;
+  return turn == Turn::direct ? Turn::up : turn;
+}
+
+bool has_acs(const Function& function) { return !has_no_acs(function) && function.acs.state != Acs::State::absent; }
+
 Turns judge_turns(const Path& path) {
   Turns turns;
   if (path.common == nullptr) {
-    const auto before = turn_of_translated_on(path.initiator_arm);
-    if (before != Turn::direct) turns.translated = before;
+    const auto& root_port = *path.initiator_arm.back();
+    turns.request = turn_at_the_root(root_port, *path.target_arm.back());
+    const bool is_exempt = root_port.acs.state == Acs::State::present && (root_port.acs.control & Acs::direct_translated) != 0;
+    turns.translated = turn_of_translated_on(path.initiator_arm, is_exempt ? Turn::up : turns.request);
     return turns;
   }
   turns.request = turns.translated = turns.completion = Turn::direct;
@@ -45,17 +62,16 @@ Turns judge_turns(const Path& path) {
   const auto& from = *path.initiator_arm.back();
   const auto& to = *path.target_arm.back();
   turns.request = turn_of_request(from, to);
-  const auto before = turn_of_translated_on(path.initiator_arm);
-  turns.translated = before == Turn::direct ? turn_of_translated(from, to) : before;
+  turns.translated = turn_of_translated_on(path.initiator_arm, turn_of_translated(from, to));
   turns.completion = turn_of_completion(to);
   turns.is_within_device = has_a_link_below(*path.common);
-  if (!turns.is_within_device) return turns;
   // A device need not route between its functions, and without ACS it does not say whether it does.
-  turns.is_internal_route_unknown = from.acs.state == Acs::State::absent || to.acs.state == Acs::State::absent;
-  if (!turns.is_internal_route_unknown) return turns;
-  if (turns.request == Turn::direct) turns.request = Turn::up;
-  if (turns.completion == Turn::direct) turns.completion = Turn::up;
-  if (turns.translated == Turn::direct) turns.translated = Turn::up;
+  turns.is_internal_route_unknown = turns.is_within_device && (!has_acs(from) || !has_acs(to));
+  if (turns.is_internal_route_unknown)
+    for (auto* turn : {&turns.request, &turns.completion, &turns.translated})
+      if (*turn == Turn::direct) *turn = Turn::up;
+  // What is sent up passes the ports that both share.
+  if (turns.translated == Turn::up) turns.translated = turn_of_translated_on(path.shared, Turn::up);
   return turns;
 }
 
@@ -100,7 +116,7 @@ Directions directions_between_domains(const Function& initiator, const Function&
 // What the two share above where their paths part must let pass, upstream, what is for its own secondary side.
 Tristate forwards_up(const Function& shared) {
   const bool is_root_port = shared.port_type == PortType::root_port;
-  if (shared.port_type == PortType::unknown) return Tristate::unknown;
+  if (!is_bridge_type(shared.port_type)) return Tristate::unknown;
   if (!is_root_port && shared.port_type != PortType::switch_downstream) return Tristate::yes;
   const auto& acs = shared.acs;
   if (acs.state == Acs::State::unknown) return Tristate::unknown;
@@ -165,9 +181,9 @@ Routing find_route(const RouteQuestion& question, Findings& findings) {
   }
   const bool is_open = !is_blocked && !is_unknown && (!writes || directions.writes == Tristate::yes) &&
                        (!reads || directions.reads == Tristate::yes);
-  const bool is_forwarded = forwards.writes == Tristate::yes || path.common == nullptr || turns.is_internal_route_unknown;
+  const bool is_forwarded = forwards.writes == Tristate::yes || turns.is_internal_route_unknown;
   return {.route = is_open ? Route::root_complex : Route::none,
-          .expected = goes_up && is_forwarded ? Route::root_complex : Route::switched,
+          .expected = path.common == nullptr || (goes_up && is_forwarded) ? Route::root_complex : Route::switched,
           .directions = directions};
 }
 

@@ -42,6 +42,7 @@ struct Routing {
   // is against that one is a finding too.
   Route expected = Route::none;
   Directions directions;
+  Rule decided_by = Rule::route;
 };
 
 // Where there is no route, `findings` has why.

@@ -46,7 +46,7 @@ std::string to_string(Route route) {
   return "none";
 }
 
-std::string to_string(Rule rule) { return rule == Rule::kernel ? "kernel" : "route"; }
+std::string to_string(Rule rule) { return rule == Rule::description ? "description" : "route"; }
 
 std::string to_string(Severity severity) {
   switch (severity) {

@@ -24,9 +24,9 @@ enum class Severity : std::uint8_t { block, setup, limit };
 // rules: computed. described: a table said so. proven: bytes were moved and compared.
 enum class Evidence : std::uint8_t { rules, described, proven };
 
-// Which rule an answer follows: where the request really goes (nothing in VFIO's path checks anything), or what p2pdma of the
-// running kernel would say (it has the last word on what kernel drivers import).
-enum class Rule : std::uint8_t { route, kernel };
+// What an answer follows: where the request really goes, or somebody's description where that is not known. Never p2pdma's
+// rule: nothing in VFIO's path asks it.
+enum class Rule : std::uint8_t { route, description };
 
 // Which kinds of request get there, by the route rule. Of reads, the completions must come back too.
 struct Directions {
@@ -102,7 +102,7 @@ struct Verdict {
 
 [[nodiscard]] std::string to_string(Tristate value);                // no, yes, unknown
 [[nodiscard]] std::string to_string(Route route);                   // none, local, switch, root-complex, described
-[[nodiscard]] std::string to_string(Rule rule);                     // route, kernel
+[[nodiscard]] std::string to_string(Rule rule);                     // route, description
 [[nodiscard]] std::string to_string(Severity severity);             // block, setup, limit
 [[nodiscard]] std::string to_string(Evidence evidence);             // rules, described, proven
 [[nodiscard]] std::string to_string(KernelRule::MapType map_type);  // unknown, not-supported, bus-address, through-host-bridge

@@ -100,6 +100,114 @@ TEST(ArbiterReach, TakesAnInitiatorBackThatComesToReachWhatAnotherUserHasMapped)
   EXPECT_TRUE(desk.has_noted(Journal::What::revoked, "which another user has mapped [reach-not-owned]"));
 }
 
+TEST(ArbiterReach, EnablesNothingThatALentInitiatorWouldReachWithoutAGrant) {
+  Desk desk(beside_the_target(acs_clear));
+  EXPECT_TRUE(desk.answer(desk.offer(other_initiator)));
+  const auto lent = desk.acquire(caller(alice), other_initiator);
+  desk.kernel_works();
+  const auto refused = desk.enable(peer_name);
+  ASSERT_EQ(desk.error(refused), ErrorCode::blocked);
+  EXPECT_THAT(desk.answer(refused).error().text, HasSubstr("0000:04:00.0:2"));
+  EXPECT_THAT(desk.answer(refused).error().text, HasSubstr("within reach of holding/1"));
+  EXPECT_THAT(desk.answer(refused).error().text, HasSubstr("[reach-not-owned]"));
+  EXPECT_EQ(desk.waiting<OpenTarget>(), 0U);
+
+  desk.release(caller(alice), desk.holding(lent));
+  desk.kernel_works();
+  const auto enabled = desk.enable(peer_name);
+  desk.kernel_works();
+  EXPECT_TRUE(desk.answer(enabled));
+}
+
+TEST(ArbiterReach, EnablesWhatTheOwnerOfTheInitiatorMayReach) {
+  for (const auto who : {alice, uid_t{0}}) {
+    Desk desk(beside_the_target(acs_clear));
+    EXPECT_TRUE(desk.answer(desk.offer(other_initiator)));
+    auto permitted = caller(who);
+    if (who != 0) permitted.granted.insert(Action::switch_route);
+    desk.acquire(permitted, other_initiator);
+    desk.kernel_works();
+    const auto enabled = desk.enable(peer_name);
+    desk.kernel_works();
+    EXPECT_TRUE(desk.answer(enabled));
+  }
+  Desk apart(beside_the_target(acs_redirect));
+  EXPECT_TRUE(apart.answer(apart.offer(other_initiator)));
+  apart.acquire(caller(alice), other_initiator);
+  apart.kernel_works();
+  const auto enabled = apart.enable(peer_name);
+  apart.kernel_works();
+  EXPECT_TRUE(apart.answer(enabled)) << "the ports redirect";
+}
+
+// What was plugged in below the switch of a lent initiator.
+TEST(ArbiterReach, EnablesNothingThatCameWithinReachOfALentInitiator) {
+  const Machine whole = beside_the_target(acs_clear);
+  auto functions = whole.functions();
+  std::erase_if(functions, [](const Function& function) { return function.address == at("0000:04:00.0"); });
+  Desk desk({whole.host(), functions});
+  EXPECT_TRUE(desk.answer(desk.offer(other_initiator)));
+  const auto lent = desk.acquire(caller(alice), other_initiator);
+  desk.kernel_works();
+  desk.becomes(whole);
+  EXPECT_EQ(desk.state().holdings.at(desk.holding(lent)).phase, GrantPhase::active) << "it is nobody's yet";
+  EXPECT_EQ(desk.error(desk.enable(peer_name)), ErrorCode::blocked);
+}
+
+TEST(ArbiterReach, TakesAnInitiatorBackThatComesToReachATarget) {
+  Scene desk(acs_redirect);
+  const auto request = desk.acquire(caller(alice), other_initiator);
+  desk.kernel_works();
+  const auto lent = desk.holding(request);
+  desk.becomes(beside_the_target(acs_redirect));
+  EXPECT_EQ(desk.state().holdings.at(lent).phase, GrantPhase::active);
+  desk.becomes(beside_the_target(acs_clear));
+  EXPECT_TRUE(desk.has_noted(Journal::What::revoked, "0000:04:00.0:2:0x0+0x100000 [reach-not-owned]"));
+
+  Scene permitted(acs_redirect);
+  const auto kept = permitted.holding(permitted.acquired(alice, other_initiator));
+  permitted.becomes(beside_the_target(acs_clear));
+  EXPECT_EQ(permitted.state().holdings.at(kept).phase, GrantPhase::active);
+}
+
+// Two initiators: only the port of the first lets requests turn.
+MachineBuilder one_way(const Change& first, const Change& second) {
+  return a_machine().on(epyc).with(
+      a_root_port("0000:00:02.0")
+          .with(acs_redirect, a_switch("0000:01:00.0")
+                                  .with(a_port("0000:02:00.0").with(first, an_endpoint(initiator).with(bar(0, 1_MiB))),
+                                        a_port("0000:02:02.0").with(second, an_endpoint(other_initiator).with(bar(0, 1_MiB))))));
+}
+
+TEST(ArbiterReach, LendsNobodyAnInitiatorThatAnothersReaches) {
+  const auto second_for = [](const MachineBuilder& machine, uid_t who) {
+    Desk desk(machine);
+    for (const auto* address : {initiator, other_initiator}) EXPECT_TRUE(desk.answer(desk.offer(address)));
+    desk.acquire(caller(alice), initiator);
+    desk.kernel_works();
+    const auto request = desk.acquire(caller(who), other_initiator);
+    desk.kernel_works();
+    return desk.error(request);
+  };
+  EXPECT_EQ(second_for(one_way(acs_clear, acs_redirect), bob), ErrorCode::blocked);
+  EXPECT_EQ(second_for(one_way(acs_redirect, acs_redirect), bob), std::nullopt);
+  EXPECT_EQ(second_for(one_way(acs_clear, acs_redirect), alice), std::nullopt) << "her own";
+}
+
+TEST(ArbiterReach, TakesAnInitiatorBackThatComesToReachAnothers) {
+  Desk desk(one_way(acs_redirect, acs_redirect));
+  for (const auto* address : {initiator, other_initiator}) EXPECT_TRUE(desk.answer(desk.offer(address)));
+  desk.acquire(caller(alice), initiator);
+  desk.acquire(caller(bob), other_initiator);
+  desk.kernel_works();
+  desk.becomes(one_way(acs_redirect, acs_redirect));
+  ASSERT_TRUE(desk.told.empty());
+  desk.becomes(one_way(acs_clear, acs_redirect));
+  ASSERT_EQ(desk.told.size(), 1U);
+  EXPECT_EQ(desk.told[0].grant, (GrantId{HoldingId{1}}));
+  EXPECT_TRUE(desk.has_noted(Journal::What::revoked, "which is lent to another user [reach-not-owned]"));
+}
+
 }  // namespace
 
 }  // namespace p2pd::test

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -58,6 +59,7 @@ class Node {
     function_.memory_decode = true;
     function_.bus_master = true;
     function_.ats_enabled = false;
+    function_.is_without_iommu = false;
     if (type != PortType::conventional) function_.max_payload = 128;
     function_.power_state = PowerState::d0;
     function_.driver = "vfio-pci";
@@ -242,7 +244,10 @@ class MachineBuilder {
     for (const auto& function : layout.functions) {
       if (!function.physical_function) continue;
       for (auto& other : layout.functions)
-        if (other.address == *function.physical_function) other.virtual_functions.push_back(function.address);
+        if (other.address == *function.physical_function) {
+          other.virtual_functions.push_back(function.address);
+          other.has_vfs_enabled = true;
+        }
     }
     return {host_, std::move(layout.functions)};
   }
@@ -254,6 +259,7 @@ class MachineBuilder {
     std::uint32_t root_domain = 0;
     std::uint8_t root_bus = 0;
     std::vector<Function> functions;
+    std::vector<Range<BusAddress>> chosen;  // where a test put a BAR
     std::uint64_t next_low = 0xc000'0000;
     std::uint64_t next_high = 0x4'0000'0000;
     std::uint32_t next_group = 100;
@@ -273,6 +279,7 @@ class MachineBuilder {
       if (function.bridge) align_cursors();
       const auto low = next_low;
       const auto high = next_high;
+      const auto chosen_before = chosen.size();
       for (auto& bar : function.bars) place_bar(bar);
 
       std::uint8_t last_bus = function.address.bus;
@@ -287,13 +294,28 @@ class MachineBuilder {
         function.bridge->subordinate_bus = std::max(last_bus, function.bridge->secondary_bus);
         function.bridge->memory = make_range(BusAddress{low}, Bytes{next_low - low});
         function.bridge->prefetchable = make_range(BusAddress{high}, Bytes{next_high - high});
+        if (next_high == high) function.bridge->prefetchable = around(std::span(chosen).subspan(chosen_before));
         last_bus = function.bridge->subordinate_bus;
       }
       functions.push_back(std::move(function));
       return last_bus;
     }
 
+    static std::optional<Range<BusAddress>> around(std::span<const Range<BusAddress>> ranges) {
+      if (ranges.empty()) return std::nullopt;
+      auto begin = ranges.front().begin.value;
+      auto last = ranges.front().last();
+      for (const auto& range : ranges) {
+        begin = std::min(begin, range.begin.value);
+        last = std::max(last, range.last());
+      }
+      begin = begin / 1_MiB * 1_MiB;
+      return make_range(BusAddress{begin}, Bytes{round_up(last + 1, 1_MiB) - begin});
+    }
+
     void place_bar(Bar& bar) {
+      if (bar.bus_address)
+        if (const auto range = make_range(*bar.bus_address, bar.size)) chosen.push_back(*range);
       if (!bar.is_memory || !bar.is_assigned || bar.bus_address || bar.size.value == 0) return;
       auto& cursor = bar.is_64bit ? next_high : next_low;
       cursor = round_up(cursor, bar.size.value);

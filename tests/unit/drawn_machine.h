@@ -92,6 +92,9 @@ inline void draw_trouble(HostFacts& host, std::vector<Function>& functions) {
     function.ats_enabled = few(std::optional<bool>(true), std::optional<bool>(false));
     function.iommu_group = *rc::gen::inRange<std::uint32_t>(1, 6);
     for (auto& bar : function.bars) bar.is_assigned = few(false, true);
+    function.is_without_iommu = few(std::optional<bool>(true), std::optional<bool>(false));
+    if (few(true, false)) function.reserved_regions = {{{Iova{0x7000'0000}, Bytes{0x1000}}, "direct"}};
+    if (few(true, false)) function.msix = MsixLocation{0, Bytes{0}, Bytes{64}, 0, Bytes{0x800}, Bytes{8}};
   }
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <set>
 
+#include "platform/ports.h"
 #include "shipped_tables.h"
 #include "sources/source.h"
 #include "test_paths.h"
@@ -124,10 +125,10 @@ const std::vector<Case>& cases() {
        "another clique is no description"},
       // ---- what was not read
       {"truncated", Host::amd, "0000:03:00.0", "0000:06:00.0:2", none, unknown, unknown, unknown, unknown, {},
-       {"acs-unknown", "config-unreadable", "ats-enabled", "holds-msix"},
+       {"acs-unknown", "config-unreadable", "ats-enabled", "holds-msix", "translation-blocked"},
        "64 bytes: unknown, never absent"},
       {"without-extended", Host::intel, "0000:03:00.0", "0000:06:00.0:2", none, unknown, unknown, unknown, unknown, {},
-       {"acs-unknown", "ats-enabled"},
+       {"acs-unknown", "ats-enabled", "translation-blocked"},
        "256 bytes: ACS and ATS are behind them"},
       {"sleeping-port", Host::amd, "0000:06:00.0", "0000:07:00.0:2", none, unknown, unknown, unknown, unknown, {},
        {"acs-unknown", "config-unreadable", "bridge-bus-master-off"},
@@ -198,6 +199,23 @@ std::string name_of(const testing::TestParamInfo<Case>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Generated, DumpVerdict, testing::ValuesIn(cases()), name_of);
+
+// As p2pd and p2p-client read it: platform.d knows where such a port has its control.
+TEST(DumpVerdict, OfAChipsetPortIsByItsDwords) {
+  const auto known = with_known_ports(read("chipset", Host::amd), shipped_tables());
+  const auto between = [&](const char* initiator, const char* target) {
+    return judge(known, shipped_tables(), Address::parse(initiator).value(), TargetName::parse(target).value());
+  };
+  EXPECT_EQ(between("0000:03:00.0", "0000:04:00.0:2").possible, yes);
+  EXPECT_EQ(between("0000:07:00.0", "0000:08:00.0:2").possible, unknown);
+
+  auto functions = known.functions();
+  for (auto& function : functions)
+    if (function.port_type == PortType::root_port) function.acs = Acs{};  // the dword was not read
+  const auto unread = judge({known.host(), functions}, shipped_tables(), Address::parse("0000:03:00.0").value(),
+                            TargetName::parse("0000:04:00.0:2").value());
+  EXPECT_EQ(unread.possible, unknown);
+}
 
 TEST(DumpVerdict, OfAtomicsIsANote) {
   const auto machine = read("atomics", Host::intel);

@@ -64,6 +64,35 @@ TEST(ConfigFacts, ReadTheEgressControlVectorWhereEgressControlIsOn) {
   EXPECT_THAT(vector(egress_control, acs + 12), ElementsAre(0x12));
 }
 
+TEST(ConfigFacts, DoNotReadAVectorThatMayCountGroupsOfFunctions) {
+  // Another capability comes first.
+  const auto vector = [](std::uint16_t other) {
+    constexpr unsigned second = acs + 8;
+    const auto config = ConfigSpaceBuilder().pcie(endpoint).ats(false).acs(0x087f, egress_control);
+    return decode(ConfigSpaceBuilder(config).set16(acs, other).set32(second + 8, 0x12)).acs.egress;
+  };
+  EXPECT_THAT(vector(0x000f), ElementsAre(0x12));
+  EXPECT_THAT(vector(0x000e), IsEmpty());  // ARI
+}
+
+TEST(ConfigFacts, TakeZerosThatAListLeadsToForBytesThatWereLeftOut) {
+  const auto config = ConfigSpaceBuilder().pcie(endpoint).acs(0x7f, 0).ats(false);
+  ASSERT_EQ(decode(config).port_type, PortType::endpoint);
+  auto masked = config;
+  for (unsigned offset = 0x40; offset < 0x1000; offset += 4) masked.set32(offset, 0);
+  EXPECT_EQ(decode(masked).port_type, PortType::unknown);
+  EXPECT_TRUE(decode(masked).has_unread_capabilities);
+
+  auto extended = ConfigSpaceBuilder().pcie(endpoint).ats(false).sriov({});
+  ASSERT_EQ(decode(extended).acs.state, Acs::State::absent);
+  EXPECT_EQ(decode(extended.set32(acs + 8, 0)).acs.state, Acs::State::unknown);
+}
+
+TEST(ConfigFacts, TakeACommandOfAllOnesForUnread) {
+  EXPECT_EQ(decode(ConfigSpaceBuilder().pcie(endpoint).command(6)).memory_decode, true);
+  EXPECT_EQ(decode(ConfigSpaceBuilder().pcie(endpoint).set32(4, 0xffffffff)).memory_decode, std::nullopt);
+}
+
 TEST(ConfigFacts, SayWhenACapabilityListBreaksOff) {
   const auto config = ConfigSpaceBuilder().pcie(endpoint).msix(8, 0, 0, 0, 0x800);
   EXPECT_FALSE(decode(config).has_unread_capabilities);

@@ -80,6 +80,46 @@ TEST(Dump, EndsWhenBridgesClaimEachOther) {
   EXPECT_FALSE(at(machine, "0000:01:00.0").parent);
 }
 
+// Below which of two bridges a function is that both lead to its bus, nobody can say.
+TEST(Dump, PutsNobodyBelowOneOfTwoBridgesThatLeadToOneBus) {
+  using Builder = ConfigSpaceBuilder;
+  const auto with = [](std::uint8_t secondary, std::uint8_t subordinate) {
+    return parse(dump_of("00:01.0 root port", Builder().bridge(0, 1, 6).pcie(4).bytes()) +
+                 dump_of("01:00.0 upstream", Builder().bridge(1, 2, 6).pcie(5).bytes()) +
+                 dump_of("02:00.0 downstream", Builder().bridge(2, 3, 3).pcie(6).bytes()) +
+                 dump_of("02:01.0 downstream", Builder().bridge(2, secondary, subordinate).pcie(6).bytes()) +
+                 dump_of("03:00.0 an endpoint", Builder().pcie(0).bytes()));
+  };
+  EXPECT_EQ(at(with(4, 5), "0000:03:00.0").port_type, PortType::endpoint);
+  for (const auto& machine : {with(3, 3), with(3, 5)}) {
+    EXPECT_EQ(at(machine, "0000:03:00.0").port_type, PortType::unknown);
+    EXPECT_EQ(at(machine, "0000:03:00.0").acs.state, Acs::State::unknown);
+    EXPECT_EQ(at(machine, "0000:02:00.0").port_type, PortType::switch_downstream);
+  }
+}
+
+TEST(Dump, PutsNobodyBelowABridgeThatDoesNotLeadToItsBus) {
+  using Builder = ConfigSpaceBuilder;
+  const auto with = [](std::uint8_t subordinate) {
+    return parse(dump_of("00:01.0 root port", Builder().bridge(0, 1, subordinate).pcie(4).bytes()) +
+                 dump_of("01:00.0 upstream", Builder().bridge(1, 2, 3).pcie(5).bytes()) +
+                 dump_of("02:00.0 downstream", Builder().bridge(2, 3, 3).pcie(6).bytes()) +
+                 dump_of("03:00.0 an endpoint", Builder().pcie(0).bytes()));
+  };
+  EXPECT_EQ(at(with(3), "0000:03:00.0").port_type, PortType::endpoint);
+  EXPECT_EQ(at(with(2), "0000:03:00.0").port_type, PortType::unknown);
+}
+
+TEST(Dump, KnowsOfVfsThatItDoesNotHave) {
+  auto config = ConfigSpaceBuilder().pcie(0);
+  config.sriov({.count = 2, .first_offset = 1, .stride = 1, .device = 1});
+  const auto machine = parse(dump_of("00:01.0 root port", ConfigSpaceBuilder().bridge(0, 1, 1).pcie(4).bytes()) +
+                             dump_of("01:00.0 a PF", config.bytes()));
+  EXPECT_TRUE(at(machine, "0000:01:00.0").virtual_functions.empty());
+  EXPECT_TRUE(at(machine, "0000:01:00.0").has_vfs_enabled);
+  EXPECT_FALSE(at(machine, "0000:00:01.0").has_vfs_enabled);
+}
+
 TEST(Dump, TakesSizesDriverGroupAndNodeFromTheVerboseText) {
   const auto config = ConfigSpaceBuilder().bar32(0, 0xfe000000).io_bar(1, 0xc000).bar64(2, 0x4000000000).bytes();
   const auto machine = parse(dump_of("0000:05:00.0 endpoint", config,

@@ -277,6 +277,25 @@ TEST_F(LiveMachine, CompletesVirtualFunctionsByTheirPhysicalFunction) {
   EXPECT_EQ(read("0000:01:00.2"), second);
 }
 
+TEST_F(LiveMachine, SaysWhatItCouldNotReadOfAGroup) {
+  tree.add({.address = address("0000:00:01.0"), .config = ConfigSpaceBuilder().bytes(), .group = 4});
+  const auto with = [&](const std::string& type, const std::string& regions) {
+    tree.set_group_type(4, type, regions);
+    return read().functions().at(0);
+  };
+  EXPECT_FALSE(with("DMA", "").has_unread_regions);
+  EXPECT_EQ(with("DMA", "").is_without_iommu, false);
+  EXPECT_EQ(with("unknown", "").is_without_iommu, false);
+  EXPECT_TRUE(with("DMA", "0x1000 nonsense\n").has_unread_regions);
+  std::string too_long;
+  while (too_long.size() < 4096) too_long += "0x0000000000001000 0x0000000000001fff reserved\n";
+  EXPECT_TRUE(with("DMA", too_long).has_unread_regions);
+  std::filesystem::remove(tree.top() / "sys/kernel/iommu_groups/4/reserved_regions");
+  std::filesystem::remove(tree.top() / "sys/kernel/iommu_groups/4/type");
+  EXPECT_TRUE(read().functions().at(0).has_unread_regions);
+  EXPECT_EQ(read().functions().at(0).is_without_iommu, std::nullopt);
+}
+
 TEST_F(LiveMachine, TellsThatAFunctionIsGone) {
   add_port_and_endpoint();
   ASSERT_TRUE(read_live_function(tree.options(), address("0000:01:00.0")));

@@ -79,7 +79,7 @@ std::vector<Case> cases() {
        {.target = change_bar(2,
                              [](Bar& bar) {
                                bar.size = Bytes{};
-                               bar.bus_address = BusAddress{0xc000'0000};
+                               bar.bus_address = BusAddress{0xc010'0000};
                              })},
        unknown,
        unknown,
@@ -173,6 +173,21 @@ std::vector<Case> cases() {
        "0000:04:00.0:2",
        ""},
       {Code::iova_window_collision, "", {.switch_port = acs_redirect, .address_bits = 16}, no, no, "0000:03:00.0", ""},
+      {Code::bar_not_routed, "", {}, no, no, "0000:02:01.0, 0000:04:00.0:2", "pci=realloc"},
+      {Code::no_iommu,
+       "NotRead",
+       {.initiator = [](Function& function) { function.is_without_iommu.reset(); }},
+       unknown,
+       unknown,
+       "0000:03:00.0",
+       "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"},
+      {Code::pf_with_vfs,
+       "VfsNotInThePicture",
+       {.initiator = [](Function& function) { function.has_vfs_enabled = true; }},
+       yes,
+       no,
+       "0000:03:00.0",
+       "echo 0 > /sys/bus/pci/devices/0000:03:00.0/sriov_numvfs"},
       {Code::unsafe_interrupts,
        "",
        {.host = [](HostFacts& host) { host.unsafe_interrupts = Tristate::yes; }},
@@ -312,6 +327,8 @@ Machine adapted(const Case& test) {
     if (test.code == Code::no_iommu_group && function.address == at("0000:04:00.0")) function.iommu_group.reset();
     if (test.code == Code::bus_address_unknown && function.address == at("0000:04:00.0"))
       for (auto& bar : function.bars) bar.bus_address.reset();
+    if (test.code == Code::bar_not_routed && function.address == at("0000:04:00.0"))
+      change_bar(2, [](Bar& bar) { bar.bus_address = BusAddress{0x8000'0000}; })(function);
     if (test.code == Code::group_not_viable && function.address == at("0000:09:00.0")) function.iommu_group = 7;
   }
   return {test.pair.machine().host(), functions};

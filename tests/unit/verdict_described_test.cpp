@@ -61,6 +61,8 @@ TEST(Described, OpensAVirtualMachine) {
   EXPECT_EQ(after.answer, yes);
   EXPECT_EQ(after.route, Route::described);
   EXPECT_EQ(after.evidence, Evidence::described);
+  EXPECT_EQ(before.decided_by, Rule::route);
+  EXPECT_EQ(after.decided_by, Rule::description);
   EXPECT_EQ(after.directions.writes, yes);
   EXPECT_EQ(after.directions.reads, yes);
   EXPECT_EQ(after.directions.translated, unknown);
@@ -88,6 +90,26 @@ TEST(Described, OpensAVirtualMachineByTheClique) {
   EXPECT_THAT(verdict.notes, Contains(HasSubstr("NVIDIA P2P clique 2")));
 }
 
+TEST(Described, SaysNothingOfTranslatedRequests) {
+  const Machine without = a_pair().on(virtualization("kvm"));
+  auto functions = without.functions();
+  for (auto& function : functions)
+    if (function.address == at(initiator)) function.ats_enabled = true;
+  const Machine guest(without.host(), functions);
+  const auto verdict = judged(guest, described_as(guest, both));
+  EXPECT_THAT(codes(verdict), ElementsAre("translation-blocked", "ats-enabled"));
+  EXPECT_EQ(verdict.possible, unknown);
+}
+
+TEST(Described, IsAskedForRoomWithinReachOfTheInitiator) {
+  const Machine guest = a_pair().on(virtualization("kvm"));
+  const auto within = [&](unsigned bits) {
+    return judge(guest, described_as(guest, both), at(initiator), target("0000:02:00.0:2"), {.address_bits = bits}).possible;
+  };
+  EXPECT_EQ(within(32), yes);
+  EXPECT_EQ(within(16), no);
+}
+
 TEST(Described, AsUnknownOrNoIsNoYes) {
   const Machine guest = a_pair().on(virtualization("kvm"));
   for (const auto& [reach, answer, code] : {std::tuple{Reach{yes, no}, no, "described-no"},
@@ -98,6 +120,7 @@ TEST(Described, AsUnknownOrNoIsNoYes) {
     EXPECT_EQ(verdict.answer, answer);
     EXPECT_EQ(verdict.route, Route::none);
     EXPECT_EQ(verdict.evidence, Evidence::described) << "the rules know nothing of it";
+    EXPECT_EQ(verdict.decided_by, Rule::description);
     EXPECT_THAT(codes(verdict), ElementsAre(code));
   }
 }

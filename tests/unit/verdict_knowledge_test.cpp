@@ -28,10 +28,28 @@ struct Drawn {
   }
 };
 
+// Beside its PF, which is another endpoint of the machine as well.
+void add_virtual_function(std::vector<Function>& functions, const Address& physical) {
+  const auto found =
+      std::find_if(functions.begin(), functions.end(), [&](const Function& one) { return one.address == physical; });
+  auto function = *found;
+  function.address.device = 1;
+  function.physical_function = physical;
+  function.iommu_group = 99;
+  for (auto& bar : function.bars) bar.bus_address = BusAddress{bar.bus_address->value + 512_KiB};
+  found->virtual_functions = {function.address};
+  found->has_vfs_enabled = true;
+  functions.push_back(std::move(function));
+}
+
 Drawn draw(bool is_troubled) {
-  const auto machine = DrawnTree().machine();
+  auto machine = DrawnTree().machine();
   Drawn drawn{.host = machine.host(), .functions = machine.functions(), .initiator = {}, .target = {}};
-  if (is_troubled) draw_trouble(drawn.host, drawn.functions);
+  if (is_troubled) {
+    draw_trouble(drawn.host, drawn.functions);
+    add_virtual_function(drawn.functions, drawn_endpoint(machine).address);
+    machine = Machine(drawn.host, drawn.functions);
+  }
   drawn.initiator = drawn_endpoint(machine).address;
   drawn.target = {drawn_endpoint(machine).address, 0, {}, {}};
   return drawn;
@@ -51,6 +69,26 @@ void forget_capabilities(Function& function) {
   function.msix.reset();
   function.has_unread_capabilities = true;
 }
+void forget_regions(Function& function) {
+  function.reserved_regions.clear();
+  function.has_unread_regions = true;
+}
+void forget_no_iommu(Function& function) { function.is_without_iommu.reset(); }
+void forget_link(Function& function) { function.link = {}; }
+// As of a PF that is not in the picture (sources/dump.cpp).
+void forget_physical_function(Function& function) {
+  if (!function.physical_function) return;
+  function.physical_function.reset();
+  function.memory_decode.reset();
+  function.max_payload.reset();
+}
+// As of VFs that are not in the picture: the PF says that there are some.
+void forget_virtual_functions(Function& function) { function.virtual_functions.clear(); }
+void forget_windows(Function& function) {
+  if (!function.bridge) return;
+  function.bridge->memory.reset();
+  function.bridge->prefetchable.reset();
+}
 void forget_sizes(Function& function) {
   for (auto& bar : function.bars) bar.size = {};
 }
@@ -60,9 +98,10 @@ void forget_bus_addresses(Function& function) {
 
 void forget_something(Drawn& drawn) {
   using Forget = void (*)(Function&);
-  const auto forget = *rc::gen::element<Forget>(forget_acs, forget_egress, forget_port_number, forget_ats, forget_payload,
-                                                forget_command, forget_type, forget_parent, forget_group, forget_driver,
-                                                forget_capabilities, forget_sizes, forget_bus_addresses);
+  const auto forget = *rc::gen::element<Forget>(
+      forget_acs, forget_egress, forget_port_number, forget_ats, forget_payload, forget_command, forget_type, forget_parent,
+      forget_group, forget_driver, forget_capabilities, forget_sizes, forget_bus_addresses, forget_regions, forget_no_iommu,
+      forget_link, forget_physical_function, forget_virtual_functions, forget_windows);
   forget(drawn.functions[*rc::gen::inRange<std::size_t>(0, drawn.functions.size())]);
 }
 
@@ -117,6 +156,34 @@ TEST(Verdict, IsUnknownWhenAnyOfWhatItNeedsIsForgotten) {
   EXPECT_EQ(answer_without("0000:04:00.0", forget_sizes), Answer::unknown);
   EXPECT_EQ(answer_without("0000:04:00.0", forget_bus_addresses), Answer::unknown);
   EXPECT_EQ(answer_without("0000:03:00.0", forget_parent), Answer::unknown);
+  EXPECT_EQ(answer_without("0000:03:00.0", forget_regions), Answer::unknown);
+  EXPECT_EQ(answer_without("0000:04:00.0", forget_regions), Answer::unknown);
+  EXPECT_EQ(answer_without("0000:03:00.0", forget_no_iommu), Answer::unknown);
+  EXPECT_EQ(answer_without("0000:02:01.0", forget_windows), Answer::no);
+}
+
+TEST(Verdict, OfAVirtualFunctionIsUnknownWhenItsPhysicalOneIsForgotten) {
+  const Machine machine =
+      a_machine().with(a_root_port("0000:00:02.0")
+                           .with(acs_redirect, an_endpoint("0000:03:00.0").with(driver("mlx5_core")),
+                                 a_virtual_function("0000:03:00.1", "0000:03:00.0").with(bar(0, 4_KiB))),
+                       a_root_port("0000:00:03.0").with(acs_redirect, an_endpoint("0000:04:00.0").with(bar(0, 4_KiB))));
+  const auto answers_without = [&](void (*forget)(Function&), std::string_view where) {
+    Drawn less{machine.host(), machine.functions(), at("0000:03:00.1"), target("0000:04:00.0:0")};
+    if (forget != nullptr) forget(less.function(at(where)));
+    const auto as_initiator = less.judged().answer;
+    less.initiator = at("0000:04:00.0");
+    less.target = target("0000:03:00.1:0");
+    return std::pair{as_initiator, less.judged().answer};
+  };
+  EXPECT_EQ(answers_without(nullptr, ""), (std::pair{Answer::yes, Answer::yes}));
+  EXPECT_EQ(answers_without(forget_physical_function, "0000:03:00.1"), (std::pair{Answer::unknown, Answer::unknown}));
+
+  Drawn physical{machine.host(), machine.functions(), at("0000:03:00.0"), target("0000:04:00.0:0")};
+  physical.function(at("0000:03:00.0")).driver = "vfio-pci";
+  EXPECT_EQ(physical.judged().answer, Answer::no);
+  forget_virtual_functions(physical.function(at("0000:03:00.0")));
+  EXPECT_EQ(physical.judged().answer, Answer::no);
 }
 
 std::multiset<std::string> codes_of(const Verdict& verdict) {

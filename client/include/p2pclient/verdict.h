@@ -44,7 +44,7 @@ struct Verdict {
   Answer answer = Answer::unknown;    // no block and no setup: works now
   Answer possible = Answer::unknown;  // no block: an operator can make it work
   std::string route = "none";         // none, local, switch, root-complex, described
-  std::string decided_by = "route";   // which rule the answer follows: route (where requests go), kernel (p2pdma's)
+  std::string decided_by = "route";   // what the answer follows: route (where requests go), description
   Answer writes = Answer::unknown;    // which kinds of request get there
   Answer reads = Answer::unknown;
   Answer translated = Answer::unknown;  // with an address that the initiator had translated before (ATS)
