@@ -7,7 +7,7 @@
 #include <limits>
 #include <sstream>
 
-#include "platform/toml.h"
+#include "platform/toml_fields.h"
 
 namespace p2pd {
 
@@ -83,15 +83,11 @@ class Reader {
 }  // namespace
 
 Outcome<Config> parse_config(std::string_view text, const std::string& file_name) {
-  try {
-    Config config;
-    if (const auto read = Reader(config, file_name).read(toml::parse(text, file_name)); !read)
-      return tl::unexpected(read.error());
-    return config;
-  } catch (const toml::parse_error& error) {
-    return refuse(ErrorCode::invalid_argument,
-                  fmt::format("{}:{}: {}", file_name, error.source().begin.line, error.description()));
-  }
+  const auto root = parse_toml(text, file_name);
+  if (!root) return error_of(root);
+  Config config;
+  if (const auto read = Reader(config, file_name).read(*root); !read) return tl::unexpected(read.error());
+  return config;
 }
 
 Outcome<Config> read_config(const std::filesystem::path& file) {

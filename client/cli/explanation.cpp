@@ -17,26 +17,33 @@ std::string address_of(const std::string& target) {
   return dot == std::string::npos ? target : target.substr(0, dot + 2);
 }
 
-// The function, the bridge above it, … A VF is where its PF is.
+// The function, the bridge above it, … A VF is where its PF is, and sends packets as large as its PF does.
 std::vector<Device> way_up(Source& source, const std::string& address) {
   std::vector<Device> way{source.device(address)};
   const auto is_new = [&](const std::string& next) {
     return std::none_of(way.begin(), way.end(), [&](const Device& device) { return device.address == next; });
   };
   for (;;) {
-    const auto& last = way.back();
-    const auto next = last.physical_function.empty() ? last.parent : source.device(last.physical_function).parent;
+    auto& last = way.back();
+    auto next = last.parent;
+    if (!last.physical_function.empty()) {
+      const auto physical = source.device(last.physical_function);
+      last.max_payload = physical.max_payload;
+      next = physical.parent;
+    }
     if (next.empty() || !is_new(next)) return way;
     way.push_back(source.device(next));
   }
 }
 
-std::vector<Hop> path_between(const std::vector<Device>& up, const std::vector<Device>& down) {
+// A request that the root complex sends down again passes the ports that both share twice.
+std::vector<Hop> path_between(const std::vector<Device>& up, const std::vector<Device>& down, bool is_through_root) {
   auto meets = down.begin();
   auto turn = up.end();
-  for (; meets != down.end() && turn == up.end(); ++meets)
+  for (; !is_through_root && meets != down.end() && turn == up.end(); ++meets)
     turn = std::find_if(up.begin(), up.end(), [&](const Device& device) { return device.address == meets->address; });
   if (turn != up.end()) --meets;
+  if (is_through_root) meets = down.end();
 
   std::vector<Hop> path;
   std::transform(up.begin(), turn, std::back_inserter(path), [](const Device& device) { return Hop{device, Hop::Way::up}; });
@@ -71,7 +78,8 @@ Explanation explain(Source& source, const std::string& initiator, const std::str
   Explanation explanation;
   explanation.verdict = source.check(initiator, target, address_bits);
   explanation.path =
-      path_between(way_up(source, explanation.verdict.initiator), way_up(source, address_of(explanation.verdict.target)));
+      path_between(way_up(source, explanation.verdict.initiator), way_up(source, address_of(explanation.verdict.target)),
+                   explanation.verdict.route == "root-complex");
   explanation.reach = source.reach_set(explanation.verdict.initiator);
   return explanation;
 }

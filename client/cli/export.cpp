@@ -3,6 +3,7 @@
 // What a virtual machine cannot see, for it to read: who of the functions that it gets reaches whom. docs/platform.md.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <set>
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
@@ -31,24 +32,43 @@ Exported parse_exported(Source& source, const std::string& text) {
 
 bool has_memory(const Bar& bar) { return bar.is_memory && bar.is_assigned; }
 
-// Only what goes up to the root complex: a guest's addresses are not those that a switch knows, so there no request of it
-// turns, whatever the route says. And only what holds for each BAR.
-p2pd::Reach find_reach(Source& source, const Device& initiator, const Device& target) {
+// Whether all requests of it, whatever address is in them, go up to the IOMMU: the addresses of a guest are not the host's,
+// and may be those of some other BAR here.
+bool is_isolated(const ReachSet& reach) { return reach.is_complete && reach.targets.empty(); }
+
+// What an operator answers for here: the guest must know it.
+constexpr std::string_view unsafe_entry = "unsafe-platform-entry";
+
+// Yes only to what goes up to the root complex and comes down again, and only where that holds for each BAR.
+p2pd::Reach find_reach(Source& source, const Device& initiator, const ReachSet& past_the_iommu, const Device& target,
+                       std::set<std::string>& unsafe) {
   using p2pd::Tristate;
   if (std::none_of(target.bars.begin(), target.bars.end(), has_memory)) return {};
-  bool all_yes = true;
+  bool all_yes = is_isolated(past_the_iommu);
   p2pd::Reach reach;
   for (const auto& bar : target.bars) {
     if (!has_memory(bar)) continue;
     const auto verdict = source.check(initiator.address, target.address + ":" + std::to_string(bar.index), {});
     all_yes = all_yes && verdict.possible == Answer::yes && verdict.route == "root-complex";
+    for (const auto& note : verdict.notes)
+      if (note.starts_with(unsafe_entry)) unsafe.insert(note);
     if (verdict.writes == Answer::no) reach.writes = Tristate::no;
     if (verdict.reads == Answer::no) reach.reads = Tristate::no;
   }
   return all_yes ? p2pd::Reach{.writes = Tristate::yes, .reads = Tristate::yes} : reach;
 }
 
-p2pd::PeersTable make_table(Source& source, const std::vector<std::string>& names) {
+// As comments, one a line.
+std::string comments(const std::set<std::string>& notes) {
+  std::string text;
+  for (auto note : notes) {
+    std::replace_if(note.begin(), note.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+    text += "# " + note + "\n";
+  }
+  return text;
+}
+
+std::string make_table(Source& source, const std::vector<std::string>& names) {
   std::vector<Exported> exported;
   exported.reserve(names.size());
   for (const auto& name : names) exported.push_back(parse_exported(source, name));
@@ -58,12 +78,15 @@ p2pd::PeersTable make_table(Source& source, const std::vector<std::string>& name
   if (twice != exported.end()) refuse("two functions at " + twice->in_guest.to_string() + " in the guest");
 
   p2pd::PeersTable table;
+  std::set<std::string> unsafe;
   for (const auto& [device, in_guest] : exported)
     table.peers.push_back({in_guest, device.vendor, device.device, device.subsystem_vendor, device.subsystem_device});
-  for (const auto& from : exported)
+  for (const auto& from : exported) {
+    const auto past_the_iommu = source.reach_set(from.device.address);
     for (const auto& to : exported)
-      table.reach.push_back(&from == &to ? p2pd::Reach{} : find_reach(source, from.device, to.device));
-  return table;
+      table.reach.push_back(&from == &to ? p2pd::Reach{} : find_reach(source, from.device, past_the_iommu, to.device, unsafe));
+  }
+  return comments(unsafe) + p2pd::write_peers(table);
 }
 
 }  // namespace
@@ -86,7 +109,7 @@ Command export_command() {
                 ->expected(2, static_cast<int>(p2pd::most_peers));
             return [arguments](Context& context) {
               if (context.json()) refuse("a table of peers is TOML: without --json");
-              context.print(p2pd::write_peers(make_table(*context.source(), arguments->functions)));
+              context.print(make_table(*context.source(), arguments->functions));
               return exit_yes;
             };
           },

@@ -87,6 +87,7 @@ Json to_json(const Device& device) {
             {"port_type", known_or_null(device.port_type)},
             {"is_bridge", device.is_bridge},
             {"link", to_json(device.link)},
+            {"max_payload", or_null(device.max_payload)},
             {"acs", to_json(device.acs)},
             {"memory_decode", or_null(device.memory_decode)},
             {"bus_master", or_null(device.bus_master)},
@@ -176,14 +177,20 @@ std::string matrix_json(const Matrix& matrix) {
       json["legend"].push_back(
           {{"possible", to_string(kind.possible)}, {"answer", to_string(kind.answer)}, {"route", kind.route}});
   }
-  json["cells"] = Json::array();
+  // Of a wide machine there are a hundred million cells: as values they would take sixteen bytes each.
+  auto text = print(json);
+  constexpr std::string_view end = "\n}\n";
+  text.resize(text.size() - end.size());
+  text += ",\n  \"cells\": [";
   for (std::size_t row = 0; row < matrix.initiators.size(); ++row) {
-    auto cells = Json::array();
-    for (std::size_t column = 0; column < matrix.targets.size(); ++column)
-      cells.push_back(matrix.cells.at(row * matrix.targets.size() + column));
-    json["cells"].push_back(std::move(cells));
+    text += row == 0 ? "\n    [" : ",\n    [";
+    for (std::size_t column = 0; column < matrix.targets.size(); ++column) {
+      if (column != 0) text += ',';
+      text += std::to_string(matrix.cells.at(row * matrix.targets.size() + column));
+    }
+    text += ']';
   }
-  return print(json);
+  return text + "]" + std::string(end);
 }
 
 std::string verdict_json(const Verdict& verdict) {

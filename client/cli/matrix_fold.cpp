@@ -58,9 +58,18 @@ class Comparison {
   [[nodiscard]] bool are_equal(const Member& from, const Member& to, const Member& other_from, const Member& other_to) const {
     for (std::size_t row = 0; row < from.rows.size(); ++row)
       for (std::size_t column = 0; column < to.columns.size(); ++column)
-        if (matrix_.at(from.rows[row], to.columns[column]) != matrix_.at(other_from.rows[row], other_to.columns[column]))
+        if (!are_alike(cell(from.rows[row], to.columns[column]), cell(other_from.rows[row], other_to.columns[column])))
           return false;
     return true;
+  }
+
+  [[nodiscard]] std::uint8_t cell(std::size_t row, std::size_t column) const {
+    return matrix_.cells.at(row * matrix_.targets.size() + column);
+  }
+
+  // By far most are of one kind, and there are hundreds of millions of comparisons.
+  [[nodiscard]] bool are_alike(std::uint8_t one, std::uint8_t other) const {
+    return one == other || matrix_.kinds.at(one) == matrix_.kinds.at(other);
   }
 
   const Matrix& matrix_;

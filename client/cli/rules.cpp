@@ -64,6 +64,7 @@ Device to_device(const p2pd::Function& function) {
   device.is_bridge = function.is_bridge();
   const Link link{function.link.speed_mts, function.link.width, function.link.max_speed_mts, function.link.max_width};
   if (link != Link{}) device.link = link;
+  device.max_payload = function.max_payload;
   device.acs = to_acs(function.acs);
   for (const auto& bar : function.bars) device.bars.push_back(to_bar(bar));
 

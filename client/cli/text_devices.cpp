@@ -106,6 +106,7 @@ std::string show_text(const Device& device) {
   if (!device.physical_function.empty()) line("physical function", device.physical_function);
   for (const auto& address : device.virtual_functions) line("virtual function", address);
   line("link", device.link ? link(*device.link) : "-");
+  line("max payload", or_dash(device.max_payload));
   line("ACS", describe(device.acs));
   line("memory decode", tristate(device.memory_decode));
   line("bus master", tristate(device.bus_master));

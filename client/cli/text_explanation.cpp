@@ -39,7 +39,7 @@ std::string acs_text(const Acs& acs) {
 }
 
 std::string legend() {
-  std::string text = "ACS: + on, - off;";
+  std::string text = "MPS: bytes that a packet may carry\nACS: + on, - off;";
   for (const auto& control : acs_controls)
     text += fmt::format("{}{} {}{}", control.bit == 0x10 ? "\n     " : " ", control.name, control.meaning,
                         control.bit == 0x40 ? "\n" : ",");
@@ -47,14 +47,15 @@ std::string legend() {
 }
 
 std::string path_text(const std::vector<Hop>& path, const Style& style) {
-  Table table({{"WAY"}, {"FUNCTION"}, {"TYPE"}, {"LINK"}, {"ACS"}, {"WHAT", false, false, true}}, style);
+  Table table({{"WAY"}, {"FUNCTION"}, {"TYPE"}, {"LINK"}, {"MPS", true}, {"ACS"}, {"WHAT", false, false, true}}, style);
   const bool has_turn = std::any_of(path.begin(), path.end(), [](const Hop& hop) { return hop.way == Hop::Way::turn; });
   bool is_up = true;
   for (const auto& [device, way] : path) {
-    if (is_up && way == Hop::Way::down && !has_turn) table.add({"turn", "root complex", "", "", "", ""});
+    if (is_up && way == Hop::Way::down && !has_turn) table.add({"turn", "root complex", "", "", "", "", ""});
     is_up = way == Hop::Way::up;
     table.add({to_string(way), device.address, device.port_type.empty() ? "unknown" : device.port_type,
-               device.link ? link(*device.link) : "-", acs_text(device.acs), title(device)});
+               device.link ? link(*device.link) : "-", device.max_payload ? fmt::format("{}", *device.max_payload) : "-",
+               acs_text(device.acs), title(device)});
   }
   return table.to_string();
 }

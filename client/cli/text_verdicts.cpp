@@ -3,6 +3,8 @@
 // The verdict of one pair with all its reasons.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/text.h"
 
 namespace p2pclient::cli {
@@ -42,7 +44,10 @@ std::string verdict_text(const Verdict& verdict) {
   text += fmt::format("  evidence  {}\n", verdict.evidence);
   text += fmt::format("  kernel    {}\n", describe(verdict.kernel));
   for (const auto& blocker : verdict.blockers) text += describe(blocker);
-  if (!verdict.remedies.empty()) text += "\n  to make it work:\n";
+  // What only reads makes nothing work.
+  const bool is_to_read = std::any_of(verdict.remedies.begin(), verdict.remedies.end(),
+                                      [](const std::string& remedy) { return remedy.starts_with("sudo lspci"); });
+  if (!verdict.remedies.empty()) text += is_to_read ? "\n  to know, and to make it work:\n" : "\n  to make it work:\n";
   for (const auto& remedy : verdict.remedies) text += fmt::format("    {}\n", remedy);
   if (!verdict.notes.empty()) text += '\n';
   for (const auto& note : verdict.notes) text += fmt::format("  note: {}\n", note);

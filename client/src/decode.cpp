@@ -123,6 +123,7 @@ Device decode_device(const Properties& properties) {
   device.class_name = text(properties, "ClassName");
 
   device.driver = text(properties, "Driver");
+  if (const auto bytes = get<std::uint16_t>(properties, "MaxPayload"); bytes != 0) device.max_payload = bytes;
   if (const auto node = get<std::int32_t>(properties, "NumaNode", -1); node >= 0) device.numa_node = node;
   if (const auto group = get<std::int32_t>(properties, "IommuGroup", -1); group >= 0)
     device.iommu_group = static_cast<std::uint32_t>(group);

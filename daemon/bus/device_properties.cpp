@@ -221,6 +221,7 @@ std::vector<DeviceProperty> make_rows() {
       row<[](const DeviceView& view) { return to_string(view.function->port_type); }>("PortType"),
       row<fact<&Function::is_multifunction>>("Multifunction"),
       row<link>("Link"),
+      row<[](const DeviceView& view) { return view.function->max_payload.value_or(0); }>("MaxPayload"),
       row<[](const DeviceView& view) { return text_of(view.function->parent); }>("Parent"),
       row<root_bus>("RootBus"),
       row<bus_range>("BusRange"),

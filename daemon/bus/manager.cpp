@@ -180,7 +180,7 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
       Texts problems;
       for (const auto& problem : core_.platform().problems) problems.push_back(valid_utf8(problem));
       const auto of_files = problems.size();
-      for (const auto& blocker : judge_machine(core_.machine()))
+      for (const auto& blocker : judge_machine(core_.machine(), core_.platform().tables))
         problems.push_back(valid_utf8(blocker.observed + " (" + blocker.where + ", " + blocker.code +
                                       "); needed: " + blocker.needed + (blocker.remedy.empty() ? "" : ": " + blocker.remedy)));
       // What the back ends say is news only where the machine looks well.

@@ -157,7 +157,8 @@ struct Function {
   // A capability list breaks off, or reads all ones: what was not found in it may be there all the same.
   bool has_unread_capabilities = false;
   Acs acs;  // as it works
-  // As the standard has it, and p2pdma reads it, where platform.d knows that it works otherwise; nothing: the same.
+  // As the standard has it, and p2pdma reads it, where platform.d knows that it works otherwise, or is elsewhere: there no
+  // write to the standard's place changes it. Nothing: the same.
   std::optional<Acs> standard_acs;
   std::optional<std::uint8_t> port_number;   // of ports: Link Capabilities; Egress Control counts by it
   std::optional<std::uint16_t> max_payload;  // bytes that a packet may carry, as Device Control has it now; PCI Express only

@@ -84,7 +84,11 @@ void PlatformFiles::read_shipped(const path& file, const path& mask, Reading& re
   const auto* above = read_platform_file(mask, FileOrigin::from_operator, reading);
   const auto* shipped = read_platform_file(file, FileOrigin::shipped, reading);
   if (above != nullptr) append(reading.tables, above->tables);
-  if (shipped == nullptr || (above != nullptr && above->is_unsafe)) return;
+  if (shipped == nullptr) return;
+  if (above != nullptr && above->is_unsafe) {
+    reading.tables.unsafe_masks.push_back(mask.string());
+    return;
+  }
   append(reading.tables, above == nullptr ? shipped->tables : careful_part(shipped->tables));
 }
 

@@ -207,4 +207,18 @@ std::optional<Description> describe(const std::vector<PeersTable>& tables, const
   return description;
 }
 
+bool is_described(const std::vector<PeersTable>& tables, const Machine& machine) {
+  const auto& functions = machine.functions();
+  const auto is_there = [&](const Peer& peer) {
+    const auto* function = machine.find(peer.address);
+    return function != nullptr && Peer::of(*function) == peer;
+  };
+  const bool is_in_a_table = std::any_of(tables.begin(), tables.end(), [&](const PeersTable& table) {
+    return std::count_if(table.peers.begin(), table.peers.end(), is_there) > 1;
+  });
+  return is_in_a_table || std::count_if(functions.begin(), functions.end(), [](const Function& function) {
+                            return function.vendor == nvidia && function.clique.has_value();
+                          }) > 1;
+}
+
 }  // namespace p2pd

@@ -62,4 +62,7 @@ struct Description {
 [[nodiscard]] std::optional<Description> describe(const std::vector<PeersTable>& tables, const Function& initiator,
                                                   const Function& target);
 
+// Whether anybody describes anything of this machine.
+[[nodiscard]] bool is_described(const std::vector<PeersTable>& tables, const Machine& machine);
+
 }  // namespace p2pd

@@ -90,7 +90,8 @@ class PlatformReader {
     IsolatedPort entry;
     entry.which = read_which(fields);
     entry.has_no_peers = fields.flag("no_peers");
-    entry.about = read_about(fields, false);
+    // Who takes a port for isolated lends what is below it, and counts it as forwarding what it sends up.
+    entry.about = read_about(fields, true);
     file_.tables.isolated_ports.push_back(std::move(entry));
   }
 

@@ -7,20 +7,28 @@
 
 namespace p2pd {
 
+unsigned kernel_of_ports(const HostFacts& host, const PlatformTables& tables) {
+  return parse_kernel_release(host.kernel_release).value_or(tables.newest_kernel);
+}
+
 Machine with_known_ports(Machine machine, const PlatformTables& tables) {
-  const auto kernel = parse_kernel_release(machine.host().kernel_release).value_or(tables.newest_kernel);
-  const auto acs_of = [&](const Function& function) { return find_port(tables, kernel, function).acs; };
+  const auto kernel = kernel_of_ports(machine.host(), tables);
+  const auto know = [&](Function& function) {
+    auto found = find_port(tables, kernel, function);
+    const bool is_known = found.chipset != nullptr || found.isolated != nullptr;
+    function.standard_acs = is_known ? std::optional(function.acs_by_standard()) : std::nullopt;
+    function.acs = std::move(found.acs);
+  };
   // Most machines have no such port, and a picture is large.
-  if (std::all_of(machine.functions().begin(), machine.functions().end(),
-                  [&](const Function& function) { return acs_of(function) == function.acs; }))
+  if (std::all_of(machine.functions().begin(), machine.functions().end(), [&](const Function& function) {
+        const auto found = find_port(tables, kernel, function);
+        return found.acs == function.acs &&
+               function.standard_acs.has_value() == (found.chipset != nullptr || found.isolated != nullptr);
+      }))
     return machine;
 
   auto functions = machine.functions();
-  for (auto& function : functions) {
-    const auto standard = function.acs_by_standard();
-    function.acs = acs_of(function);
-    function.standard_acs = function.acs == standard ? std::nullopt : std::optional(standard);
-  }
+  for (auto& function : functions) know(function);
   return {machine.host(), std::move(functions)};
 }
 

@@ -8,6 +8,9 @@
 
 namespace p2pd {
 
+// For which kernel the entries count: its own, where it is known.
+[[nodiscard]] unsigned kernel_of_ports(const HostFacts& host, const PlatformTables& tables);
+
 // Every function with its ACS as it works. The same again when it was told before, by these tables or others.
 [[nodiscard]] Machine with_known_ports(Machine machine, const PlatformTables& tables);
 

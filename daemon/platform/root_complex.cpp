@@ -62,8 +62,9 @@ Tristate decide(Tristate listed, const RootComplexEntry* a, const RootComplexEnt
 
 void ask_platform(RootComplex& answer, const HostBridge& a, const HostBridge& b) {
   const bool is_one_domain = a.domain == b.domain;
-  // The kernel's list does not know of domains.
-  const auto listed = is_one_domain ? by_the_list(answer.forwarding) : Tristate::unknown;
+  // The kernel's list does not know of domains: its yes is none between two of them. Two host bridges they are.
+  auto listed = by_the_list(answer.forwarding);
+  if (!is_one_domain && listed == Tristate::yes) listed = Tristate::unknown;
   answer.writes = decide(listed, a.known, b.known, &RootComplexEntry::writes);
   answer.reads = decide(listed, a.known, b.known, &RootComplexEntry::reads);
   answer.joins_domains =

@@ -117,6 +117,7 @@ void append(PlatformTables& tables, PlatformTables more) {
   append(tables.root_complexes, std::move(more.root_complexes));
   append(tables.initiators, std::move(more.initiators));
   append(tables.peers, std::move(more.peers));
+  append(tables.unsafe_masks, std::move(more.unsafe_masks));
   tables.newest_kernel = std::max(tables.newest_kernel, more.newest_kernel);
 }
 

@@ -118,6 +118,8 @@ struct PlatformTables {
   unsigned newest_kernel = 0;
   // Who reaches whom, as hypervisor and operator describe it.
   std::vector<PeersTable> peers;
+  // Files of operators that mask all of a shipped one, what says no in there too.
+  std::vector<std::string> unsafe_masks;
 
   bool operator==(const PlatformTables&) const = default;
 };

@@ -3,7 +3,38 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace p2pd {
+
+namespace {
+
+// Dots outside of strings and comments: each opens a table within another. toml++ limits how deep values nest, but not keys,
+// and takes tables apart one within another, until the stack is at its end. No file of ours has any.
+constexpr std::size_t most_dots = 256;
+
+bool has_endless_keys(std::string_view text) {
+  std::size_t dots = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char at = text[i];
+    dots += at == '.' ? 1 : 0;
+    if (at == '#') i = std::min(text.find('\n', i), text.size());
+    if (at != '"' && at != '\'') continue;
+    // A string ends with the quote that begins it, or with three of them, or where its line does.
+    const bool is_long = text.substr(i, 3) == std::string(3, at);
+    const auto quote = std::string(is_long ? 3 : 1, at);
+    for (i += quote.size(); i < text.size() && text.substr(i, quote.size()) != quote; ++i) {
+      if (text[i] == '\n' && !is_long) break;
+      if (text[i] == '\\' && at == '"') ++i;
+    }
+    i += quote.size() - 1;
+    // A long one may end with two more, which belong to it.
+    for (int more = 0; is_long && more < 2 && i + 1 < text.size() && text[i + 1] == at; ++more) ++i;
+  }
+  return dots > most_dots;
+}
+
+}  // namespace
 
 void TomlErrors::add(const toml::node& node, std::string_view why) {
   if (first_.empty()) first_ = fmt::format("{}:{}: {}", file_, node.source().begin.line, why);
@@ -113,6 +144,8 @@ void TomlFields::finish() {
 }
 
 Outcome<toml::table> parse_toml(std::string_view text, const std::string& file) {
+  if (has_endless_keys(text))
+    return refuse(ErrorCode::invalid_argument, fmt::format("{}: more than {} dots in its keys", file, most_dots));
   try {
     return toml::parse(text, file);
   } catch (const toml::parse_error& error) {

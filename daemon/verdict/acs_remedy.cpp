@@ -16,18 +16,22 @@ namespace {
 constexpr std::size_t most_priced = 16;  // functions; a port may have hundreds below it
 constexpr std::size_t most_named = 8;
 
-// `pci=config_acs=` came with 6.11. Before 6.15 it also lost bits that the kernel sets by itself (commit 9cf8a952d57b).
+// `pci=config_acs=` came with 6.11, and works since 6.15 (commit 9cf8a952d57b).
 bool has_config_acs(const HostFacts& host) {
   constexpr unsigned works_since = 6015;
   return parse_kernel_release(host.kernel_release).value_or(0) >= works_since;
 }
 
-// Bits from the right: SV TB RR CR UF EC DT; x leaves one as the kernel sets it.
-std::string flags_that_clear(std::uint16_t control) {
-  std::string flags = "0x00xx";
-  if ((control & Acs::egress_control) == 0) flags = flags.substr(2);
-  return flags;
+// FLAGS@PORT, bits from the right: SV TB RR CR UF EC DT. All are said: one that is left to `x` goes back to what firmware had
+// set, not to what the kernel sets by itself (drivers/pci/pci.c __pci_config_acs()).
+std::string flags_for(const Function& port, std::uint16_t control) {
+  std::string flags;
+  for (unsigned bit = 7; bit-- > 0;) flags += (control >> bit & 1U) != 0 ? '1' : '0';
+  return fmt::format("{}@{}", flags, port.address.to_string());
 }
+
+// A file of platform.d knows it: what it does with requests hangs on its wiring, or on a register of its own.
+bool has_other_acs(const Function& port) { return port.standard_acs.has_value(); }
 
 std::string name_some(const std::vector<Address>& addresses) {
   std::vector<std::string> names;
@@ -62,20 +66,23 @@ std::vector<const Function*> behind(const Machine& machine, std::span<const Func
 
 std::string clear_redirects(const HostFacts& host, std::span<const Function* const> ports) {
   if (ports.empty()) return "";
+  constexpr std::uint16_t redirects = Acs::request_redirect | Acs::completion_redirect | Acs::egress_control;
   const bool is_precise = has_config_acs(host);
   std::vector<std::string> items;
   items.reserve(ports.size());
   for (const auto* port : ports) {
-    const auto name = port->address.to_string();
-    items.push_back(is_precise ? fmt::format("{}@{}", flags_that_clear(port->acs.control), name) : name);
+    const unsigned cleared = port->acs_by_standard().control & ~unsigned{redirects};
+    items.push_back(is_precise ? flags_for(*port, static_cast<std::uint16_t>(cleared)) : port->address.to_string());
   }
   return fmt::format("pci={}={}", is_precise ? "config_acs" : "disable_acs_redir", fmt::join(items, ";"));
 }
 
 std::string clear_egress_control(const HostFacts& host, const Function& port) {
+  if (has_other_acs(port)) return "";
   const auto name = port.address.to_string();
   // Request Redirect too: alone it would send up what the vector may have let pass.
-  if (has_config_acs(host)) return "pci=config_acs=0xx0xx@" + name;
+  constexpr unsigned both = Acs::egress_control | Acs::request_redirect;
+  if (has_config_acs(host)) return "pci=config_acs=" + flags_for(port, static_cast<std::uint16_t>(port.acs.control & ~both));
   if (host.lockdown == Tristate::yes) return "pci=disable_acs_redir=" + name;
   return fmt::format("setpci -s {} ECAP_ACS+6.w=0000:0024", name);
 }
@@ -84,8 +91,9 @@ std::string set_upstream_forwarding(const HostFacts& host, std::span<const Funct
   std::vector<std::string> items;
   std::vector<std::string> commands;
   for (const auto* port : ports) {
-    if (port->acs.state != Acs::State::present || (port->acs.capability & Acs::upstream_forwarding) == 0) return "";
-    items.push_back("1xxxx@" + port->address.to_string());
+    const auto& acs = port->acs;
+    if (has_other_acs(*port) || acs.state != Acs::State::present || (acs.capability & Acs::upstream_forwarding) == 0) return "";
+    items.push_back(flags_for(*port, acs.control | Acs::upstream_forwarding));
     commands.push_back(fmt::format("setpci -s {} ECAP_ACS+6.w=0010:0010", port->address.to_string()));
   }
   if (has_config_acs(host)) return fmt::format("pci=config_acs={}", fmt::join(items, ";"));

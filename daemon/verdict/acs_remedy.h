@@ -13,7 +13,7 @@ namespace p2pd {
 // Switches RR, CR and EC of these off; "" for none.
 [[nodiscard]] std::string clear_redirects(const HostFacts& host, std::span<const Function* const> ports);
 
-// Switches Egress Control of one off, and Request Redirect with it.
+// Switches Egress Control of one off, and Request Redirect with it; "" where its control is not in the standard's place.
 [[nodiscard]] std::string clear_egress_control(const HostFacts& host, const Function& port);
 
 // "" where nothing does it: the ports cannot, or the kernel has no argument and is locked down.

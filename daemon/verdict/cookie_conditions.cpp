@@ -138,7 +138,7 @@ void judge_room(const PathQuestion& question, const Bar& bar, const TargetName& 
 }  // namespace
 
 void judge_cookie(const PathQuestion& question, const TargetName& name, unsigned address_bits, Findings& findings) {
-  if (question.expected != Route::switched && question.expected != Route::root_complex) return;
+  if (question.expected == Route::none || question.expected == Route::local) return;
   const auto& initiator = *question.initiator.function;
   const auto* bar = question.target.function->find_bar(name.bar);
   if (bar == nullptr || !bar->is_memory || !bar->is_assigned) return;

@@ -45,8 +45,10 @@ Route judge_description(const Description& description, Access access, Findings&
   return Route::none;
 }
 
-void judge_contradiction(const Description& description, Access access, Findings& findings) {
-  if (least_of(description.reach, access) == Tristate::no) findings.block(Code::described_no, [&] { return tell(description); });
+bool judge_contradiction(const Description& description, Access access, Findings& findings) {
+  const bool is_against = least_of(description.reach, access) == Tristate::no;
+  if (is_against) findings.block(Code::described_no, [&] { return tell(description); });
+  return is_against;
 }
 
 void note_description(const Description& description, std::vector<std::string>& notes) {

@@ -28,8 +28,8 @@ struct RuledWay {
 // The way as described: `described`, or none with the reason.
 [[nodiscard]] Route judge_description(const Description& description, Access access, Findings& findings);
 
-// Where the rules decided, and the description knows of less: the more careful one counts.
-void judge_contradiction(const Description& description, Access access, Findings& findings);
+// Where the rules decided, and the description knows of less: the more careful one counts. Says whether it is against the pair.
+bool judge_contradiction(const Description& description, Access access, Findings& findings);
 
 void note_description(const Description& description, std::vector<std::string>& notes);
 

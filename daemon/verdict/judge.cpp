@@ -15,6 +15,7 @@
 #include "verdict/notes.h"
 #include "verdict/path_conditions.h"
 #include "verdict/route.h"
+#include "verdict/route_findings.h"
 
 namespace p2pd {
 
@@ -41,11 +42,6 @@ void judge_common_group(const Function& initiator, const Function& target, Findi
   });
 }
 
-// An operator took it upon themselves: so whoever reads the verdict must know.
-void note_unsafe(const About* about, std::vector<std::string>& notes) {
-  if (about != nullptr) notes.push_back(fmt::format("unsafe-platform-entry: {} ({})", about->what, about->place));
-}
-
 // Who reads that the initiator does not reach so far wants to know who says so.
 void name_entry(const InitiatorEntry& entry, std::vector<Blocker>& blockers) {
   for (auto& blocker : blockers)
@@ -53,24 +49,45 @@ void name_entry(const InitiatorEntry& entry, std::vector<Blocker>& blockers) {
       blocker.observed += fmt::format(" ({}: {}, {})", entry.about.what, entry.about.source, entry.about.place);
 }
 
+// What the rules know to be closed stays so, whatever a description says of it.
+Tristate as_described(Tristate described, Tristate ruled) { return ruled == Tristate::no ? Tristate::no : described; }
+
+struct DescribedRouting {
+  Routing routing;
+  bool is_by_description = false;  // it decided, or what it says is against the pair
+};
+
 // Where the rules leave it open the description decides, else they do.
-Routing find_described_route(const RouteQuestion& question, const Description& description, Findings& findings) {
+DescribedRouting find_described_route(const RouteQuestion& question, const Description& description, Findings& findings) {
   Findings by_rules;
-  const auto routing = find_route(question, by_rules);
+  auto routing = find_route(question, by_rules);
   const bool is_between_domains = question.initiator.address.domain != question.target.address.domain;
-  if (is_left_open({.route = routing.route, .weight = by_rules.weight(), .is_between_domains = is_between_domains})) {
-    const auto route = judge_description(description, question.access, findings);
-    return {.route = route,
-            .expected = route,
-            .directions = {.writes = description.reach.writes, .reads = description.reach.reads, .translated = Answer::unknown}};
+  // In a virtual machine root complexes are made up. Between domains nothing else of the rules is about the pair.
+  const bool is_physical = question.machine.host().virtualization == "none";
+  const auto forwards = is_physical ? question.forwards : Forwards{};
+  const bool is_refused = is_between_domains && is_closed(forwards, question.access);
+  if (!is_refused &&
+      is_left_open({.route = routing.route, .weight = by_rules.weight(), .is_between_domains = is_between_domains})) {
+    auto ruled = routing.directions;
+    if (is_between_domains) ruled = {.writes = forwards.writes, .reads = forwards.reads, .translated = Answer::unknown};
+    routing.route = judge_description(description, question.access, findings);
+    // Its address is nobody's before the root complex, so it goes up there, by all that is above the two.
+    routing.expected = is_physical ? Route::root_complex : Route::described;
+    routing.directions = {.writes = as_described(description.reach.writes, ruled.writes),
+                          .reads = as_described(description.reach.reads, ruled.reads),
+                          .translated = as_described(Answer::unknown, ruled.translated)};
+    return {.routing = routing, .is_by_description = true};
   }
-  judge_contradiction(description, question.access, findings);
-  return find_route(question, findings);
+  // Where an entry joins the domains the rules tell it themselves.
+  if (is_refused && !question.root_complex.joins_domains) tell_no_way_through_root(question, {}, findings);
+  const bool is_against = judge_contradiction(description, question.access, findings);
+  return {.routing = find_route(question, findings), .is_by_description = is_against && routing.route != Route::none};
 }
 
 struct Between {
   PathQuestion path;
   std::optional<Description> description;
+  bool is_by_description = false;
   const About* is_unsafe = nullptr;  // an operator's entry without which the root complex would not count
   KernelRule::MapType map_type = KernelRule::MapType::unknown;
 };
@@ -96,7 +113,8 @@ Between judge_between(const Machine& machine, const PlatformTables& tables, cons
                             .forwards = {.writes = root_complex.writes, .reads = root_complex.reads},
                             .access = options.access};
   auto description = describe(tables.peers, *initiator.function, *target.function);
-  const auto routing = description ? find_described_route(asked, *description, findings) : find_route(asked, findings);
+  const auto [routing, is_by_description] =
+      description ? find_described_route(asked, *description, findings) : DescribedRouting{find_route(asked, findings)};
   const PathQuestion question{.machine = machine,
                               .initiator = initiator,
                               .target = target,
@@ -109,6 +127,7 @@ Between judge_between(const Machine& machine, const PlatformTables& tables, cons
   judge_common_group(*initiator.function, *target.function, findings);
   return {.path = question,
           .description = std::move(description),
+          .is_by_description = is_by_description,
           .is_unsafe = routing.route == Route::root_complex ? root_complex.is_unsafe : nullptr,
           .map_type = kernel};
 }
@@ -147,7 +166,7 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   const auto between = judge_between(machine, tables, {initiator_place, target_place, target}, options, findings);
   verdict.route = between.path.route;
   verdict.directions = between.path.directions;
-  if (verdict.route == Route::described) verdict.evidence = Evidence::described;
+  if (between.is_by_description) verdict.evidence = Evidence::described;
   verdict.kernel.map_type = between.map_type;
   verdict.kernel.distance = between.path.path.distance;
   verdict.kernel.table = kernel_name(kernel);
@@ -157,11 +176,14 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
         "not-in-a-dump: which regions firmware reserved for a function (RMRR): the kernel gives no function that has one to "
         "VFIO");
   note_path(between.path, verdict.kernel, verdict.notes);
-  note_unsafe(between.is_unsafe, verdict.notes);
+  note_ports(between.path, tables, verdict.notes);
+  if (between.is_unsafe != nullptr) note_unsafe(*between.is_unsafe, verdict.notes);
+  for (const auto& mask : tables.unsafe_masks)
+    verdict.notes.push_back(fmt::format("unsafe-platform-entry: all that the shipped file of this name forbids ({})", mask));
   if (between.description) note_description(*between.description, verdict.notes);
   if (entry != nullptr) {
     name_entry(*entry, verdict.blockers);
-    note_unsafe(entry->about.is_unsafe ? &entry->about : nullptr, verdict.notes);
+    if (entry->about.is_unsafe) note_unsafe(entry->about, verdict.notes);
   }
 
   judge_range(*to, target, verdict.blockers);

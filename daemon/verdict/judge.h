@@ -26,7 +26,7 @@ struct JudgeOptions {
 
 // Why peer traffic cannot be judged or set up on this machine at all (no IOMMU, no VFIO, a virtual machine without a
 // description): the same blockers that every pair gets, for `p2p-client` to say what to do first.
-[[nodiscard]] std::vector<Blocker> judge_machine(const Machine& machine);
+[[nodiscard]] std::vector<Blocker> judge_machine(const Machine& machine, const PlatformTables& tables);
 
 // What remains of a verdict when its reasons are left out.
 struct Outline {

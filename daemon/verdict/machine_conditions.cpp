@@ -83,10 +83,10 @@ void judge_group(const Machine& machine, const Function& function, std::vector<B
                                                       .isolation = ""}));
 }
 
-std::vector<Blocker> judge_machine(const Machine& machine) {
+std::vector<Blocker> judge_machine(const Machine& machine, const PlatformTables& tables) {
   std::vector<Blocker> blockers;
   Findings findings(blockers);
-  judge_virtualization(machine.host(), findings);
+  if (!is_described(tables.peers, machine)) judge_virtualization(machine.host(), findings);
   judge_host(machine.host(), blockers);
   return blockers;
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "platform/ports.h"
 #include "topology/link.h"
 
 namespace p2pd {
@@ -70,6 +71,34 @@ void note_atomics(const PathQuestion& question, std::vector<std::string>& notes)
 }
 
 }  // namespace
+
+void note_unsafe(const About& about, std::vector<std::string>& notes) {
+  notes.push_back(fmt::format("unsafe-platform-entry: {} ({})", about.what, about.place));
+}
+
+void note_ports(const PathQuestion& question, const PlatformTables& tables, std::vector<std::string>& notes) {
+  const auto kernel = kernel_of_ports(question.machine.host(), tables);
+  const auto note = [&](const Function& function, const About& about, std::string_view what) {
+    if (about.is_unsafe) return note_unsafe(about, notes);
+    notes.push_back(fmt::format("platform-port: {} {}: {} ({})", function.address.to_string(), what, about.what, about.place));
+  };
+  const auto look_at = [&](const Function& function) {
+    const auto found = find_port(tables, kernel, function);
+    if (found.isolated != nullptr) note(function, found.isolated->about, "isolates, whatever its ACS says");
+    if (found.chipset != nullptr) note(function, found.chipset->about, "has its ACS control at another place");
+  };
+  // Where the paths part, and what both share; an operator's entry counts wherever it is, because it changes reach sets too.
+  const auto& path = question.path;
+  for (const auto& arm : {path.initiator_arm, path.target_arm}) {
+    for (const auto* function : arm) {
+      const auto found = find_port(tables, kernel, *function);
+      const bool is_unsafe = (found.isolated != nullptr && found.isolated->about.is_unsafe) ||
+                             (found.chipset != nullptr && found.chipset->about.is_unsafe);
+      if (is_unsafe || function == arm.back()) look_at(*function);
+    }
+  }
+  for (const auto* function : path.shared) look_at(*function);
+}
 
 void note_path(const PathQuestion& question, const KernelRule& kernel, std::vector<std::string>& notes) {
   note_difference(question, kernel, notes);

@@ -84,9 +84,9 @@ void judge_extent(const Function& target, const Bar& bar, const TargetName& name
   const auto length = name.length.value != 0 ? name.length.value : size - std::min(size, name.offset.value);
   if (size == 0) {
     blockers.push_back(undecided(Code::range_outside_bar, {.where = name.to_string(),
-                                                           .observed = "the size of the BAR could not be read",
-                                                           .needed = "a range within the BAR",
-                                                           .remedy = "",
+                                                           .observed = "the size of the BAR is not known",
+                                                           .needed = "it: a range within the BAR, without its MSI-X table",
+                                                           .remedy = "sudo lspci -vxxxx",
                                                            .isolation = ""}));
     return;
   }

@@ -23,16 +23,18 @@ void add_once(std::vector<std::string>& to, std::string what) {
   if (std::find(to.begin(), to.end(), what) == to.end()) to.push_back(std::move(what));
 }
 
-// Of FLAGS@PORT, bits from the right: what either sets or clears. The kernel takes the first entry that names a port
-// (drivers/pci/pci.c __pci_config_acs()), so there must be one for each.
+// Of FLAGS@PORT for one port, bits from the right. The kernel takes the first entry that names a port
+// (drivers/pci/pci.c __pci_config_acs()), so there must be one for each. Remedies set Upstream Forwarding, and clear the
+// others; what neither changes is the same in both.
 std::string with_flags_of(const std::string& a, std::string_view b) {
-  auto flags = a.substr(0, a.find('@'));
-  auto more = std::string(b.substr(0, b.find('@')));
-  const auto length = std::max(flags.size(), more.size());
-  for (auto* one : {&flags, &more}) one->insert(0, length - one->size(), 'x');
-  for (std::size_t i = 0; i < length; ++i)
-    if (flags[i] == 'x') flags[i] = more[i];
-  return flags + a.substr(a.find('@'));
+  constexpr std::size_t upstream_forwarding = 4;
+  auto flags = a;
+  const auto end = std::min(a.find('@'), b.find('@'));
+  for (std::size_t i = 0; i < end; ++i) {
+    const char wanted = end - 1 - i == upstream_forwarding ? '1' : '0';
+    if (b[i] == wanted) flags[i] = wanted;
+  }
+  return flags;
 }
 
 void add_flags(std::vector<std::string>& ports, std::string_view port) {

@@ -110,6 +110,11 @@ Tristate forwards_up(const Function& shared) {
   return acs.state == Acs::State::present && (acs.capability & Acs::upstream_forwarding) != 0 ? Tristate::unknown : Tristate::yes;
 }
 
+bool is_closed(const Forwards& forwards, Access access) {
+  return (allows(access, Access::write) && forwards.writes == Tristate::no) ||
+         (allows(access, Access::read) && forwards.reads == Tristate::no);
+}
+
 bool judge_virtualization(const HostFacts& host, Findings& findings) {
   if (host.virtualization == "none") return true;
   findings.doubt(Code::virtual_topology, [&]() -> Finding {

@@ -23,6 +23,9 @@ struct Forwards {
   Tristate reads = Tristate::unknown;
 };
 
+// Whether it is known that some of what the initiator is to do does not get through.
+[[nodiscard]] bool is_closed(const Forwards& forwards, Access access);
+
 struct RouteQuestion {
   const Machine& machine;
   const Function& initiator;

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "verdict/acs_remedy.h"
 #include "verdict/kernel_rule.h"
 
@@ -31,8 +33,9 @@ std::string controls_of(const std::vector<const Function*>& functions) {
   std::vector<std::string> controls;
   controls.reserve(functions.size());
   for (const auto* function : functions)
-    controls.push_back(fmt::format("{} ACS control {:#06x} ({})", function->address.to_string(), function->acs.control,
-                                   redirect_bits(function->acs)));
+    controls.push_back(function->standard_acs ? fmt::format("{} redirects whatever its ACS says", function->address.to_string())
+                                              : fmt::format("{} ACS control {:#06x} ({})", function->address.to_string(),
+                                                            function->acs.control, redirect_bits(function->acs)));
   return fmt::format("{}", fmt::join(controls, ", "));
 }
 
@@ -60,14 +63,21 @@ bool redirects_inside(const Path& path) {
 void tell_redirected(const RouteQuestion& question, bool is_certain, Findings& findings) {
   findings.report(Code::acs_redirect_no_root_complex, is_certain, [&]() -> Finding {
     const auto ports = to_be_cleared(question);
-    // What redirects by its wiring (platform.d) has no bit to clear.
-    const std::vector<const Function*> wired{question.path.initiator_arm.back(), question.path.target_arm.back()};
-    const auto& named = ports.empty() ? wired : ports;
+    auto named = ports;
+    // What redirects by its wiring (platform.d) has no bit to clear: then no other bit helps.
+    bool is_by_wiring = false;
+    const auto look_at = [&](const Function* part) {
+      if (!part->standard_acs) return;
+      is_by_wiring = true;
+      if (std::find(named.begin(), named.end(), part) == named.end()) named.push_back(part);
+    };
+    look_at(question.path.initiator_arm.back());
+    if (allows(question.access, Access::read)) look_at(question.path.target_arm.back());
     return {.where = names_of(named),
             .observed = fmt::format("{}; root complex: {}", controls_of(named), question.root_complex.reason()),
             .needed = "no ACS redirect (RR, CR, EC) where the paths part, or a root complex known to forward peer requests",
-            .remedy = clear_redirects(question.machine.host(), ports),
-            .isolation = price_of_clearing(question.machine, ports)};
+            .remedy = is_by_wiring ? "" : clear_redirects(question.machine.host(), ports),
+            .isolation = is_by_wiring ? "" : price_of_clearing(question.machine, ports)};
   });
 }
 
@@ -178,9 +188,7 @@ void tell_not_forwarded_up(const HostFacts& host, const Path& path, Tristate sha
 
 void tell_no_way_through_root(const RouteQuestion& question, const Turns& turns, Findings& findings) {
   const auto& root_complex = question.root_complex;
-  const bool is_closed = (allows(question.access, Access::write) && question.forwards.writes == Tristate::no) ||
-                         (allows(question.access, Access::read) && question.forwards.reads == Tristate::no);
-  const bool is_certain = is_closed && !turns.is_internal_route_unknown;
+  const bool is_certain = is_closed(question.forwards, question.access) && !turns.is_internal_route_unknown;
   if (question.path.common != nullptr) {
     if (turns.is_within_device && (turns.is_internal_route_unknown || !redirects_inside(question.path)))
       return tell_no_internal_route(question, turns, is_certain, findings);

@@ -25,6 +25,8 @@ void print(const std::string& name, const std::string& figure, const std::string
 Table::Table() { print("", "figure", "goal", ""); }
 
 void Table::add(const std::string& name, double figure, const std::string& unit, Goal goal) {
+  goals_ += goal.is_set ? 1 : 0;
+  if (goal.is_set && figure > goal.most) missed_.push_back(name);
   print(name, number(figure) + " " + unit, goal.is_set ? "<= " + number(goal.most) : "",
         !goal.is_set ? "" : (figure <= goal.most ? "met" : "NOT met"));
 }
@@ -34,6 +36,12 @@ void Table::add_ratio(const std::string& name, double ours, double other, Goal g
 void Table::fail(const std::string& name, const std::string& why) {
   ++failures_;
   print(name, "-", "", ("could not be measured: " + why).c_str());
+}
+
+void Table::summarize() const {
+  fmt::print("goals: {} of {} met{}\n", goals_ - missed_.size(), goals_, missed_.empty() ? "" : "; NOT met:");
+  for (const auto& name : missed_) fmt::print("  {}\n", name);
+  if (failures_ != 0) fmt::print("{} could not be measured\n", failures_);
 }
 
 double median(std::vector<double> values) {

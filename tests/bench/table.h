@@ -24,9 +24,15 @@ class Table {
   void fail(const std::string& name, const std::string& why);
   // Nothing failed.
   [[nodiscard]] bool is_complete() const { return failures_ == 0; }
+  // Every figure is as it should be.
+  [[nodiscard]] bool is_met() const { return missed_.empty(); }
+  // The last line: how many goals there were, and which were not met.
+  void summarize() const;
 
  private:
   unsigned failures_ = 0;
+  unsigned goals_ = 0;
+  std::vector<std::string> missed_;
 };
 
 [[nodiscard]] double median(std::vector<double> values);

@@ -124,6 +124,27 @@ TEST(ClientDump, ExportsATableForTheGuestThatVouchesForNothingUnknown) {
   for (const auto& reach : table->reach) EXPECT_EQ(reach, p2pd::Reach{}) << "a dump does not tell whether its machine is virtual";
 }
 
+// What is exported of 0000:03:00.0 -> 0000:06:00.0 and back.
+std::vector<p2pd::Reach> exported(const std::string& name) {
+  const auto ran = p2p_client({"--dump", P2PD_TEST_DATA "/generated/" + name, "--platform", P2PD_PLATFORM_FILES, "--cpu",
+                               "amd/0x17", "--kernel", "7.3", "--virt", "none", "--iommu", "on", "export", "--format", "peers",
+                               "0000:03:00.0", "0000:06:00.0"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  const auto table = p2pd::parse_peers(ran.out, "stdout");
+  EXPECT_TRUE(table) << table.error().text;
+  return {table->reach.at(1), table->reach.at(2)};
+}
+
+TEST(ClientDump, ExportsAYesOnlyForWhatReachesNothingPastTheIommu) {
+  using p2pd::Reach;
+  constexpr Reach yes{.writes = p2pd::Tristate::yes, .reads = p2pd::Tristate::yes};
+  EXPECT_THAT(exported("redirect-everywhere.lspci"), testing::ElementsAre(yes, yes));
+  // Only the requests of the first are redirected, so back they may turn at an address that a guest made up.
+  EXPECT_THAT(exported("redirect-at-the-divergence.lspci"), testing::ElementsAre(yes, Reach{}));
+  // The route is root-complex for the completions alone: requests turn in the switch.
+  EXPECT_THAT(exported("completions-redirected.lspci"), testing::ElementsAre(Reach{}, Reach{}));
+}
+
 TEST(ClientDump, JudgesByThePlatformFilesThatAreGiven) {
   EXPECT_THAT(p2p_client({"--dump", dump, "--platform", P2PD_TEST_DATA, "matrix"}).err, HasSubstr("no platform files"));
   EXPECT_THAT(p2p_client({"--dump", dump, "--platform", P2PD_PLATFORM_FILES, "matrix"}).err,

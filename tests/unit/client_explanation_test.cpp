@@ -36,14 +36,34 @@ std::vector<std::string> hops(const json& document) {
 }
 
 TEST(ClientExplain, ShowsThePathInTheOrderOfTheRequest) {
-  const auto nested = json::parse(explain("0000:0b:00.0", "0000:09:00.0:2", true).out);
-  EXPECT_THAT(hops(nested),
-              ElementsAre("up 0000:0b:00.0", "up 0000:08:19.0", "turn 0000:07:00.0", "down 0000:08:01.0", "down 0000:09:00.0"));
-  EXPECT_EQ(nested.at("path")[1].at("acs").at("control"), "0x1d");
+  const auto turning = json::parse(explain("0000:06:00.0", "0000:05:00.0:2", true).out);
+  EXPECT_EQ(turning.at("route"), "switch");
+  EXPECT_THAT(hops(turning),
+              ElementsAre("up 0000:06:00.0", "up 0000:04:1d.0", "turn 0000:03:00.0", "down 0000:04:0b.0", "down 0000:05:00.0"));
 
   const auto over_the_root = json::parse(explain("0000:06:00.0", "0000:0d:00.0:0", true).out);
   EXPECT_THAT(hops(over_the_root), ElementsAre("up 0000:06:00.0", "up 0000:04:1d.0", "up 0000:03:00.0", "up 0000:00:05.0",
                                                "down 0000:00:15.0", "down 0000:0d:00.0"));
+}
+
+TEST(ClientExplain, PassesWhatBothShareTwiceWhereAcsRedirects) {
+  const auto redirected = json::parse(explain("0000:0b:00.0", "0000:09:00.0:2", true).out);
+  EXPECT_EQ(redirected.at("path")[1].at("acs").at("control"), "0x1d");
+  const auto way = hops(redirected);
+  ASSERT_EQ(redirected.at("route"), "root-complex");
+  EXPECT_EQ(std::count(way.begin(), way.end(), "up 0000:07:00.0"), 1);
+  EXPECT_EQ(std::count(way.begin(), way.end(), "down 0000:07:00.0"), 1);
+  EXPECT_EQ(way.front(), "up 0000:0b:00.0");
+  EXPECT_EQ(way.back(), "down 0000:09:00.0");
+}
+
+TEST(ClientExplain, TellsThePacketSizeOfEachHop) {
+  const auto document = json::parse(explain("0000:06:00.0", "0000:05:00.0:2", true).out);
+  for (const auto& hop : document.at("path")) {
+    const bool is_express = hop.at("port_type") != "conventional";
+    EXPECT_EQ(hop.at("max_payload"), is_express ? json(128) : json()) << hop.at("address");
+  }
+  EXPECT_THAT(explain("0000:06:00.0", "0000:05:00.0:2", false).out, testing::ContainsRegex("LINK +MPS +ACS"));
 }
 
 TEST(ClientExplain, NamesTheAcsBitsOfEachPortAndWhereItTurns) {

@@ -35,7 +35,7 @@ TEST(ClientJson, WritesIdsAsLspciAndRegistersWithPrefix) {
 TEST(ClientJson, WritesWhatIsNotKnownAsNull) {
   const auto function = only_function(Device{});
   for (const auto* key : {"vendor_name", "driver", "numa_node", "iommu_group", "parent", "physical_function", "port_type", "link",
-                          "memory_decode", "bus_master", "ats_enabled", "power_state", "offer_group"})
+                          "memory_decode", "bus_master", "ats_enabled", "power_state", "offer_group", "max_payload"})
     EXPECT_TRUE(function.at(key).is_null()) << key;
   EXPECT_EQ(function.at("acs"), json({{"state", nullptr}, {"capability", nullptr}, {"control", nullptr}}));
 }

@@ -96,6 +96,9 @@ TEST(Initiator, ReachesAsFarAsItsDriverHadToLearn) {
   EXPECT_EQ(bits(0x1d0f, 0xcd01), 48U);  // nvme/host/pci.c
   EXPECT_EQ(bits(0x1b21, 0x0612), 43U);  // ahci.c
   EXPECT_EQ(bits(0x1412, 0x1712), 28U);  // ice1712.c
+  EXPECT_EQ(bits(0x197b, 0x0585), 32U);  // ahci.c
+  EXPECT_EQ(bits(0x1285, 0x0100), 28U);  // es1968.c: of the vendor that ESS bought
+  EXPECT_EQ(bits(0x125d, 0x0100), 0U);
   EXPECT_EQ(bits(0x1b21, 0x1166), 0U);
 }
 

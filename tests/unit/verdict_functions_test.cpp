@@ -201,9 +201,34 @@ TEST(MachineConditions, AreThoseThatEveryPairGets) {
     host.virtualization = "kvm";
   });
   std::vector<std::string> found;
-  for (const auto& blocker : judge_machine(machine)) found.push_back(blocker.code);
+  for (const auto& blocker : judge_machine(machine, {})) found.push_back(blocker.code);
   EXPECT_THAT(found, ElementsAre("virtual-topology", "iommu-off", "vfio-missing"));
-  EXPECT_THAT(judge_machine(a_machine()), IsEmpty());
+  EXPECT_THAT(judge_machine(a_machine(), {}), IsEmpty());
+}
+
+TEST(Machine, IsNoProblemAsAGuestThatSomebodyDescribes) {
+  const Machine guest = a_machine()
+                            .on(virtualization("kvm"))
+                            .with(an_endpoint("0000:00:04.0").with(ids(0x10de, 0x2330)), an_endpoint("0000:00:05.0"));
+  const auto* gpu = guest.find(at("0000:00:04.0"));
+  const auto* card = guest.find(at("0000:00:05.0"));
+  const auto described_by = [](const Peer& one, const Peer& other) {
+    PlatformTables tables;
+    tables.peers = {{.source = "raw", .peers = {one, other}, .reach = {{}, {}, {}, {}}}};
+    return tables;
+  };
+  EXPECT_EQ(judge_machine(guest, {}).size(), 1U);
+  EXPECT_THAT(judge_machine(guest, described_by(Peer::of(*gpu), Peer::of(*card))), IsEmpty());
+  auto another = Peer::of(*card);
+  another.device = 0x1234;
+  EXPECT_EQ(judge_machine(guest, described_by(Peer::of(*gpu), another)).size(), 1U) << "of another guest";
+
+  auto functions = guest.functions();
+  for (auto& function : functions) {
+    function.vendor = 0x10de;
+    function.clique = 1;
+  }
+  EXPECT_THAT(judge_machine({guest.host(), functions}, {}), IsEmpty());
 }
 
 }  // namespace

@@ -206,7 +206,7 @@ TEST(RedirectBlocker, NamesEveryRedirectingFunctionWithItsControlWordAndTheBootA
   EXPECT_THAT(blocker.observed, ::testing::HasSubstr("0000:02:01.0 ACS control 0x0004 (RR)"));
   EXPECT_THAT(blocker.observed, ::testing::HasSubstr("0000:02:00.0 ACS control 0x001d (RR CR)"));
   EXPECT_THAT(blocker.observed, ::testing::HasSubstr("8086:29c0"));
-  EXPECT_EQ(blocker.remedy, "pci=config_acs=00xx@0000:02:01.0;00xx@0000:02:00.0");
+  EXPECT_EQ(blocker.remedy, "pci=config_acs=0000000@0000:02:01.0;0010001@0000:02:00.0");
   EXPECT_THAT(blocker.isolation, Not(IsEmpty()));
 }
 

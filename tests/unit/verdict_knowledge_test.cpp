@@ -160,9 +160,12 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-// "00xx@0000:02:00.0", from the right: bit 0 and up; x leaves one.
+// "0010001@0000:02:00.0", from the right: bit 0 and up. What is not said goes back to what firmware had set (pci.c
+// __pci_config_acs()), which nobody knows here: so all must be said.
 void configure_acs(Drawn& drawn, const std::string& item) {
   const auto flags = item.substr(0, item.find('@'));
+  RC_ASSERT(flags.size() == 7U);
+  RC_ASSERT(flags.find_first_not_of("01") == std::string::npos);
   auto& control = drawn.function(at(item.substr(flags.size() + 1))).acs.control;
   for (std::size_t bit = 0; bit < flags.size(); ++bit) {
     const auto mask = static_cast<std::uint16_t>(1U << bit);

@@ -22,9 +22,11 @@ TEST(Remedies, AreOneArgumentForTheKernelAndThenWhatIsTyped) {
 }
 
 TEST(Remedies, NameAPortOnceWithAllItsFlags) {
-  EXPECT_THAT(remedies_of({with_remedy("pci=config_acs=00xx@0000:00:01.0;00xx@0000:00:02.0"),
-                           with_remedy("pci=config_acs=1xxxx@0000:00:02.0"), with_remedy("pci=config_acs=0xxxxx@0000:00:01.0")}),
-              ElementsAre("pci=config_acs=0x00xx@0000:00:01.0;100xx@0000:00:02.0"));
+  // Controls 0x2d and 0x0d: the redirects of both off; Upstream Forwarding of the second on; Egress Control of the first off.
+  EXPECT_THAT(
+      remedies_of({with_remedy("pci=config_acs=0000001@0000:00:01.0;0000001@0000:00:02.0"),
+                   with_remedy("pci=config_acs=0011101@0000:00:02.0"), with_remedy("pci=config_acs=0001001@0000:00:01.0")}),
+      ElementsAre("pci=config_acs=0000001@0000:00:01.0;0010001@0000:00:02.0"));
 }
 
 TEST(Remedies, AreNoneWhereNothingHelpsAgainstOneOfThem) {

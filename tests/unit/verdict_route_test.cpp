@@ -202,7 +202,7 @@ TEST(RouteRule, NeedsUpstreamForwardingOnThePortsThatBothShare) {
   ASSERT_THAT(codes(verdict), ElementsAre("upstream-forwarding-off"));
   EXPECT_EQ(verdict.possible, no);
   EXPECT_EQ(verdict.blockers.front().where, "0000:02:00.0");
-  EXPECT_EQ(verdict.blockers.front().remedy, "pci=config_acs=1xxxx@0000:02:00.0");
+  EXPECT_EQ(verdict.blockers.front().remedy, "pci=config_acs=0011100@0000:02:00.0");
   EXPECT_EQ(asked(nested(acs_unknown)).possible, unknown);
 }
 
@@ -247,7 +247,7 @@ TEST(RedirectRemedy, IsInTheKernelsOwnWordsAndLeavesOutWhatOnlyP2pdmaCounts) {
   const auto remedy = [](const HostChange& running) {
     return asked(a_switch_with({.initiators = acs(rr | cr | up), .targets = acs(rr | up)}).on(running)).blockers.front().remedy;
   };
-  EXPECT_EQ(remedy(kernel("7.3.4")), "pci=config_acs=00xx@0000:02:01.0;00xx@0000:02:00.0");
+  EXPECT_EQ(remedy(kernel("7.3.4")), "pci=config_acs=0010000@0000:02:01.0;0010000@0000:02:00.0");
   EXPECT_EQ(remedy(kernel("6.12.107")), "pci=disable_acs_redir=0000:02:01.0;0000:02:00.0");
   EXPECT_EQ(remedy(kernel("6.1.0", Tristate::no)), "pci=disable_acs_redir=0000:02:01.0;0000:02:00.0");
 }

@@ -27,7 +27,7 @@ _ALLOWED = (0, errno.EIO)
 _REFUSED = (errno.EREMOTEIO, errno.EINVAL)
 
 # The redirects alone: what else of ACS stands in the way of a request, the kernel does not ask for.
-_ACS_REMEDY = re.compile(r"pci=config_acs=((?:(?:0x)?00xx@[^;]+;?)+)")
+_ACS_REMEDY = re.compile(r"pci=config_acs=((?:[01]0[01]00[01][01]@[^;]+;?)+)")
 
 # no_timer_check: the emulated timer is late when the host is busy, which the kernel takes for a broken one. The log has a
 # line for each pair. Of systemd no more is wanted than udev, and what p2pd.service asks for.

@@ -73,6 +73,7 @@ struct Device {
   std::string port_type;  // endpoint, root-port, switch-upstream, …
   bool is_bridge = false;
   std::optional<Link> link;
+  std::optional<std::uint16_t> max_payload;  // bytes in a packet, Max Payload Size; of a VF its PF's counts
   Acs acs;
   std::vector<Bar> bars;  // those that exist, by index
   std::vector<Target> targets;
