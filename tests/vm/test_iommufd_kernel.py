@@ -120,9 +120,18 @@ class Probe:
         assert self.bytes_land()
 
 
+@pytest.fixture(scope="module")
+def functions(guest: Machine) -> Iterator[None]:
+    """Both on vfio-pci, and with nobody: p2pd keeps what it has lent open."""
+    for name in "edu", "ivshmem":
+        guest.run(f"p2p-client bind {guest.address(name)}")
+    guest.run("systemctl stop p2pd.service")
+    yield
+    guest.run("systemctl start p2pd.service")
+
+
 @pytest.fixture
-def probe(guest: Machine, edu: str, ivshmem: str) -> Iterator[Probe]:
-    guest.run(f"p2p-client bind {edu} && p2p-client bind {ivshmem}")
+def probe(guest: Machine, functions: None, edu: str, ivshmem: str) -> Iterator[Probe]:
     started = Probe(guest, edu, ivshmem)
     yield started
     started.process.kill()
@@ -238,6 +247,7 @@ def test_who_holds_the_dma_buf_or_the_mapping_keeps_no_driver(probe: Probe) -> N
     probe.do("close ivshmem")
     assert unbinding.wait(10.0).status == 0
     assert probe.is_stopped()
+    probe.guest.run(f"echo {probe.ivshmem} >/sys/bus/pci/drivers_probe")
 
 
 def test_neither_dma_buf_nor_iommufd_end_with_their_descriptors(probe: Probe) -> None:
