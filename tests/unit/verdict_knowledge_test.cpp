@@ -196,7 +196,9 @@ std::multiset<std::string> codes_of(const Verdict& verdict) {
 void add_trouble(Drawn& drawn) {
   auto& initiator = drawn.function(drawn.initiator);
   auto& target = drawn.function(drawn.target.device);
-  switch (*rc::gen::inRange(0, 6)) {
+  // The driver of a physical function is a reason against its virtual functions, too: another one takes that away.
+  const bool are_family = initiator.physical_function == target.address || target.physical_function == initiator.address;
+  switch (*rc::gen::inRange(are_family ? 2 : 0, 6)) {
     case 0: initiator.driver = "nvme"; break;
     case 1: target.driver = "nvme"; break;
     case 2: target.memory_decode = false; break;
