@@ -203,7 +203,8 @@ TEST(Arbiter, RevokesInTwoPhasesWhenATargetIsDisabledByForce) {
   EXPECT_EQ(desk.told[0].reason, RevokeReason::disabled);
   ASSERT_EQ(desk.deadlines.size(), 1U);
   EXPECT_TRUE(desk.kernel.empty()) << "nothing is unmapped before the deadline";
-  EXPECT_EQ(desk.error(desk.map(caller(alice), desk.state().mappings.at(mapping).holding.value(), peer_name)), ErrorCode::not_enabled)
+  EXPECT_EQ(desk.error(desk.map(caller(alice), desk.state().mappings.at(mapping).holding.value(), peer_name)),
+            ErrorCode::not_enabled)
       << "but nobody gets it any more";
 
   desk.happens(DeadlinePassed{mapping});
