@@ -7,8 +7,8 @@ namespace p2pd {
 
 Outcome<void> KernelObjects::reset_function(const ResetFunction& effect) {
   const auto text = effect.device.to_string();
+  OpenedThrough opened;  // before the transaction, whose undo uses it
   Transaction transaction("reset " + text, fail_);
-  OpenedThrough opened;
   const auto target = targets_.find(effect.device);
   if (target == targets_.end())
     if (auto done = run_open(transaction, effect.device, effect.iommu_group, "", opened); !done) return done;

@@ -59,9 +59,9 @@ Outcome<void> VfioFunction::reset() {
 
 Outcome<void> VfioFunction::with_bar(const std::string& what, unsigned bar, Bytes offset, Bytes length, const std::string& step,
                                      const std::function<Outcome<void>(const RegionInfo&)>& run) {
-  Transaction transaction(fmt::format("{} BAR {} of {}", what, bar, name_), fail_);
   RegionInfo region;
   bool was_enabled = true;
+  Transaction transaction(fmt::format("{} BAR {} of {}", what, bar, name_), fail_);
   const Step steps[] = {{"read region", [&] { return find_region(bar, offset, length, region); }, {}},
                         {"enable memory decode", [&] { return enable_decode(was_enabled); },
                          [&] {
