@@ -175,6 +175,7 @@ class Arbiter {
   struct Resetting {
     RequestId request;
     Owner owner;
+    std::uint32_t iommu_group = 0;
     bool is_running = false;  // in the kernel; before, what uses the function is being taken back
   };
 

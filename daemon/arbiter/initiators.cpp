@@ -115,6 +115,10 @@ Outcome<void> Arbiter::free_for_driver_change(const Address& address) const {
   const auto shares_group = [&](const Address& other, std::uint32_t group) {
     return other != address && function->iommu_group && *function->iommu_group == group;
   };
+  for (const auto& [other, reset] : resetting_)
+    if (shares_group(other, reset.iommu_group))
+      return refuse(ErrorCode::busy,
+                    fmt::format("{} shares an IOMMU group with {}, which is being reset right now", text, other.to_string()));
   for (const auto& [other, device] : devices_)
     if (shares_group(other, device.iommu_group))
       return refuse(ErrorCode::busy,

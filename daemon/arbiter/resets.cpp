@@ -23,6 +23,8 @@ Outcome<void> Arbiter::may_reset(const Address& device) const {
   const auto* function = machine_->find(device);
   if (function == nullptr) return refuse(ErrorCode::not_found, "there is no function " + text);
   if (function->is_bridge()) return refuse(ErrorCode::blocked, text + " is a bridge [is-bridge]");
+  if (!function->virtual_functions.empty())
+    return refuse(ErrorCode::blocked, text + " has virtual functions enabled, which would be reset with it [pf-with-vfs]");
   if (const auto quiet = not_resetting(device); !quiet) return quiet;
   if (const auto quiet = no_driver_change_in_group(*function); !quiet) return quiet;
   // Only VFIO's reset takes memory away from those who mapped it; and another driver would not know what came over its device.
@@ -54,21 +56,24 @@ void Arbiter::on(RequestId id, const Caller& caller, Reset& command) {
                  refuse(ErrorCode::busy, fmt::format("{} is in use by {}", command.device.to_string(), fmt::join(names, ", "))));
   }
   // From here on nobody is given it.
-  resetting_.emplace(command.device, Resetting{.request = id, .owner = owner_from(caller)});
+  resetting_.emplace(
+      command.device,
+      Resetting{.request = id, .owner = owner_from(caller), .iommu_group = *machine_->find(command.device)->iommu_group});
   for (const auto& user : users) revoke(user, RevokeReason::device_reset, command.grace);
 }
 
 void Arbiter::reset_what_was_given_back() {
   std::vector<Address> too_late;
   for (auto& [device, reset] : resetting_) {
-    if (reset.is_running || !grants_on(device).empty()) continue;
-    const auto* function = machine_->find(device);
-    if (state_.stopping || function == nullptr || !function->iommu_group) {
+    if (reset.is_running) continue;
+    // What comes into its slot later is another one.
+    if (state_.stopping || machine_->find(device) == nullptr) {
       too_late.push_back(device);
       continue;
     }
+    if (!grants_on(device).empty()) continue;
     reset.is_running = true;
-    effects_.emplace_back(ResetFunction{.device = device, .iommu_group = *function->iommu_group});
+    effects_.emplace_back(ResetFunction{.device = device, .iommu_group = reset.iommu_group});
   }
   for (const auto& device : too_late)
     on(FunctionReset{device, refuse(ErrorCode::gone, device.to_string() + " went, or p2pd is stopping")});

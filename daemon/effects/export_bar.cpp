@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "effects/give_up.h"
 #include "effects/grant_name.h"
 #include "effects/lease.h"
 #include "effects/runner_impl.h"
@@ -49,8 +51,12 @@ void Runner::run(ExportBar effect) {
                     });
 }
 
-// The last close of a function takes the memory out of all its dma-bufs for good: vfio_pci_dma_buf_cleanup().
+// The last close of a function takes the memory out of all its dma-bufs for good: vfio_pci_dma_buf_cleanup(). Should the
+// manager be late with its copies, ours is not the last: so first the memory goes for now.
 Outcome<void> KernelObjects::end_export(const EndExport& effect) {
+  if (const auto target = targets_.find(effect.device); target != targets_.end())
+    if (const auto done = target->second.function->suspend_exports(); !done)
+      spdlog::warn("{}: memory decode stays on: {}", effect.device.to_string(), done.error().text);
   store_.remove({stored_name(effect.mapping, lease_suffix)});
   return close_target({effect.device});
 }
@@ -59,7 +65,8 @@ void Runner::run(EndExport effect) {
   impl_->be_quiet(effect.mapping);
   impl_->worker.run([impl = impl_.get(), effect] { return impl->kernel.end_export(effect); },
                     [impl = impl_.get(), effect](const Outcome<void>& outcome) {
-                      if (!outcome) spdlog::error("{}", outcome.error().text);
+                      // Nobody may be told that it ended while importers still reach it.
+                      if (!outcome) give_up(fmt::format("cannot end {}: {}", text_of(effect.mapping), outcome.error().text));
                       impl->wanted_targets.erase(effect.device);
                       impl->forget(effect.mapping);
                       impl->parts.post(Unmapped{effect.mapping, {}});

@@ -25,6 +25,8 @@ std::string stored_name(const GrantId& grant, char suffix) {
 
 bool is_holding_name(std::string_view stored) { return stored.starts_with('h'); }
 
+bool is_target_name(std::string_view stored) { return stored.starts_with('t'); }
+
 std::string stored_target_name(std::uint64_t number, char suffix) { return fmt::format("t{:x}.{}", number, suffix); }
 
 }  // namespace p2pd

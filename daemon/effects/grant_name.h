@@ -19,8 +19,9 @@ namespace p2pd {
 // "t3.c": targets have no number of their own; this one counts openings.
 [[nodiscard]] std::string stored_target_name(std::uint64_t number, char suffix);
 
-// Whether it is one of a holding's.
+// Whether it is one of a holding's, of a target's.
 [[nodiscard]] bool is_holding_name(std::string_view stored);
+[[nodiscard]] bool is_target_name(std::string_view stored);
 
 inline constexpr char lease_suffix = 'l';
 

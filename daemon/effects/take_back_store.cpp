@@ -29,7 +29,7 @@ Outcome<void> unmap_all_in(const BackEnds& back_ends, const FdStore::Entry& entr
 }  // namespace
 
 void take_back_store(const BackEnds& back_ends, FdStore& store) {
-  const auto entries = store.take_back();
+  auto entries = store.take_back();
   if (entries.empty()) return;
   spdlog::info("the last daemon left {} file descriptors: unmapping and closing all of them", entries.size());
 
@@ -42,6 +42,13 @@ void take_back_store(const BackEnds& back_ends, FdStore& store) {
     // Nothing is ever mapped into a target's address space, so nothing stays mapped there.
     if (is_holding_name(entry.name)) still_mapped.insert(grant_of(entry));
   }
+
+  // What was exported ends with the last close of its function.
+  std::vector<std::string> targets;
+  for (auto& entry : entries)
+    if (is_target_name(entry.name)) targets.push_back(entry.name);
+  if (!targets.empty()) store.remove(targets);
+  std::erase_if(entries, [](const FdStore::Entry& entry) { return is_target_name(entry.name); });
 
   // What still maps stays in the store, for a later life to try again. Until then its group is busy: nobody is lent a device
   // that works for somebody else.

@@ -47,6 +47,8 @@ class Iommufd final : public Vfio {
         {"make an address space", [&] { return allocate_ioas(files.iommufd.get()); }, {}},
         // Says whether somebody else has the function or its group.
         {"bind", [&] { return bind(files); }, {}},
+        // While it is bound its name cannot go to another function; before, it could.
+        {"check its node", [&] { return check_node(name, node); }, {}},
         {"check that BARs can be exported", [&] { return check_export(files.device.get()); }, {}},
         {"attach", [&] { return attach(files.device.get()); }, {}},
         {"read valid IOVAs", [&] { return read_ioas_iovas(options_.calls, files.iommufd.get(), valid_iovas); }, {}},
@@ -98,6 +100,13 @@ class Iommufd final : public Vfio {
       return refuse(ErrorCode::blocked, "no IOMMU stands between this function and memory: it is never lent [no-iommu]");
     if (result.empty())
       return refuse(ErrorCode::not_supported, "it has no VFIO node of its own (CONFIG_VFIO_DEVICE_CDEV), or no VFIO driver");
+    return {};
+  }
+
+  [[nodiscard]] Outcome<void> check_node(const std::string& function, const std::string& node) const {
+    std::string now;
+    if (auto done = find_node(function, now); !done) return done;
+    if (now != node) return refuse(ErrorCode::gone, "another function has come to its address");
     return {};
   }
 

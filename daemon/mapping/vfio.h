@@ -64,6 +64,10 @@ class OpenedFunction {
   // device fd: whoever does can put an eventfd of their own in its place.
   [[nodiscard]] virtual Outcome<UniqueFd> tell_when_wanted() = 0;
 
+  // Takes the memory away from everybody who has imported a part of it, until memory decode is switched on again: every map
+  // of a BAR does that. For good it is gone only with the last close of the function.
+  [[nodiscard]] virtual Outcome<void> suspend_exports() = 0;
+
   // The function alone. NotSupported when the hardware knows no such reset. BARs are where they were; what was exported of
   // them has lost its memory.
   [[nodiscard]] virtual Outcome<void> reset() = 0;

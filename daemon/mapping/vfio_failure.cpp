@@ -42,6 +42,11 @@ constexpr std::array meanings{
     Meaning{VfioCall::open_iommufd, ENODEV, ErrorCode::not_supported, "this kernel has no iommufd: modprobe iommufd"},
     Meaning{VfioCall::open_node, ENOENT, ErrorCode::not_supported,
             "the function has no VFIO node of its own (CONFIG_VFIO_DEVICE_CDEV)"},
+    // The unit names what may be opened when the service starts: a module that comes later is not among it.
+    Meaning{VfioCall::open_iommufd, EPERM, ErrorCode::not_supported, "iommufd came after p2pd: systemctl restart p2pd"},
+    Meaning{VfioCall::open_iommufd, EACCES, ErrorCode::not_supported, "p2pd may not open it"},
+    Meaning{VfioCall::open_node, EPERM, ErrorCode::not_supported, "the node's driver came after p2pd: systemctl restart p2pd"},
+    Meaning{VfioCall::open_node, EACCES, ErrorCode::not_supported, "p2pd may not open it"},
     Meaning{VfioCall::open_node, ENODEV, ErrorCode::gone, "the function is being unbound"},
     // vfio_device_block_group(); vfio_df_open() lets a function be open once only.
     Meaning{VfioCall::bind_iommufd, EBUSY, ErrorCode::busy, "the function's group is open through VFIO's container elsewhere"},

@@ -52,6 +52,9 @@ Outcome<UniqueFd> VfioFunction::export_bar(unsigned bar, Bytes offset, Bytes len
 
 Outcome<UniqueFd> VfioFunction::tell_when_wanted() { return make_wanted_eventfd(calls_, device_.get()); }
 
+// Memory decode off through VFIO revokes every dma-buf: vfio_pci_config.c, vfio_pci_dma_buf_move().
+Outcome<void> VfioFunction::suspend_exports() { return disable_decode(); }
+
 Outcome<void> VfioFunction::reset() {
   if (calls_.ioctl(device_.get(), VFIO_DEVICE_RESET, nullptr) < 0) return refuse_vfio(VfioCall::reset, name_, errno);
   return {};
@@ -65,7 +68,7 @@ Outcome<void> VfioFunction::with_bar(const std::string& what, unsigned bar, Byte
   const Step steps[] = {{"read region", [&] { return find_region(bar, offset, length, region); }, {}},
                         {"enable memory decode", [&] { return enable_decode(was_enabled); },
                          [&] {
-                           if (!was_enabled) disable_decode();
+                           if (!was_enabled) static_cast<void>(disable_decode());
                          }},
                         {step, [&] { return run(region); }, {}}};
   for (const auto& each : steps)
@@ -95,10 +98,10 @@ Outcome<void> VfioFunction::enable_decode(bool& was_enabled) const {
   return write_command({static_cast<std::uint8_t>((*command)[0] | PCI_COMMAND_MEMORY), (*command)[1]});
 }
 
-void VfioFunction::disable_decode() const {
+Outcome<void> VfioFunction::disable_decode() const {
   const auto command = read_command();
-  if (!command) return;
-  static_cast<void>(write_command({static_cast<std::uint8_t>((*command)[0] & ~PCI_COMMAND_MEMORY), (*command)[1]}));
+  if (!command) return error_of(command);
+  return write_command({static_cast<std::uint8_t>((*command)[0] & ~PCI_COMMAND_MEMORY), (*command)[1]});
 }
 
 Outcome<VfioFunction::Command> VfioFunction::read_command() const {

@@ -22,6 +22,7 @@ class VfioFunction : public OpenedFunction {
   [[nodiscard]] Outcome<CpuMapping> map_bar(unsigned bar, Bytes offset, Bytes length) override;
   [[nodiscard]] Outcome<UniqueFd> export_bar(unsigned bar, Bytes offset, Bytes length) override;
   [[nodiscard]] Outcome<UniqueFd> tell_when_wanted() override;
+  [[nodiscard]] Outcome<void> suspend_exports() override;
   [[nodiscard]] Outcome<void> reset() override;
   [[nodiscard]] std::vector<Range<Iova>> valid_iovas() const override { return valid_iovas_; }
   [[nodiscard]] int device_fd() const override { return device_.get(); }
@@ -44,7 +45,7 @@ class VfioFunction : public OpenedFunction {
                                        const std::function<Outcome<void>(const RegionInfo&)>& run);
   [[nodiscard]] Outcome<void> find_region(unsigned bar, Bytes offset, Bytes length, RegionInfo& region) const;
   [[nodiscard]] Outcome<void> enable_decode(bool& was_enabled) const;
-  void disable_decode() const;
+  [[nodiscard]] Outcome<void> disable_decode() const;
   [[nodiscard]] Outcome<Command> read_command() const;
   [[nodiscard]] Outcome<void> write_command(Command command) const;
 

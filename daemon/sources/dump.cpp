@@ -32,19 +32,31 @@ Bar bar_from_region(unsigned index, const DumpRegion& region) {
   return bar;
 }
 
+// What is left over in a register is no address: the kernel routes nothing there.
+void take_region(Bar& bar, const DumpRegion& region) {
+  bar.size = region.size;
+  if (region.is_assigned || !region.is_in_register) return;
+  bar.is_assigned = false;
+  bar.bus_address.reset();
+}
+
 // The lines of -vv are numbered: they give sizes, and the BARs whose register tells nothing (those of a VF, or
 // unassigned 32-bit memory). The lines of -v come in the order of the registers, and only give sizes.
 void add_regions(std::vector<Bar>& bars, const std::vector<DumpRegion>& regions) {
   std::size_t next = 0;
   for (const DumpRegion& region : regions) {
     if (!region.index) {
-      while (next < bars.size() && !is_same_kind(bars[next], region)) ++next;
-      if (next < bars.size()) bars[next++].size = region.size;
+      // A register that is empty may be no BAR of ours at all.
+      const auto is_it = [&](const Bar& bar) { return is_same_kind(bar, region) && bar.is_assigned == region.is_in_register; };
+      const auto found = std::find_if(bars.begin() + static_cast<std::ptrdiff_t>(next), bars.end(), is_it);
+      if (found == bars.end()) continue;
+      next = static_cast<std::size_t>(found - bars.begin()) + 1;
+      take_region(*found, region);
       continue;
     }
     auto bar = std::find_if(bars.begin(), bars.end(), [&](const Bar& candidate) { return candidate.index == *region.index; });
     if (bar == bars.end()) bar = bars.insert(bars.end(), bar_from_region(*region.index, region));
-    if (is_same_kind(*bar, region)) bar->size = region.size;
+    if (is_same_kind(*bar, region)) take_region(*bar, region);
   }
   std::sort(bars.begin(), bars.end(), [](const Bar& a, const Bar& b) { return a.index < b.index; });
 }

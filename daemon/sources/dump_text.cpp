@@ -98,7 +98,8 @@ std::optional<DumpRegion> parse_region(std::string_view line) {
   const auto contains = [&](std::string_view what) { return line.find(what) != std::string_view::npos; };
   region.is_64bit = contains("(64-bit");
   region.is_prefetchable = contains(", prefetchable");
-  region.is_assigned = !contains("<unassigned>") && !contains("<ignored>");
+  region.is_in_register = !contains("<unassigned>");
+  region.is_assigned = region.is_in_register && !contains("<ignored>");
   region.size = parse_size(line);
   return region;
 }

@@ -21,7 +21,9 @@ struct DumpRegion {
   bool is_memory = true;
   bool is_64bit = false;
   bool is_prefetchable = false;
-  bool is_assigned = false;
+  bool is_assigned = false;  // the kernel gave it an address
+  bool is_in_register =
+      false;   // else its register is empty: "<unassigned>"; "<ignored>" is a register that the kernel does not use
   Bytes size;  // 0 = not told
 };
 

@@ -90,8 +90,10 @@ Tristate read_lockdown(const path& sysfs_root) {
 Tristate read_unsafe_interrupts(const path& sysfs_root) {
   std::error_code error;
   if (!std::filesystem::is_directory(sysfs_root / "class", error)) return Tristate::unknown;
-  const auto value = read_file(sysfs_root / "module/vfio_iommu_type1/parameters/allow_unsafe_interrupts").value_or("N");
-  return value.starts_with('Y') ? Tristate::yes : Tristate::no;
+  for (const auto* module : {"vfio_iommu_type1", "iommufd"})
+    if (read_file(sysfs_root / "module" / module / "parameters/allow_unsafe_interrupts").value_or("N").starts_with('Y'))
+      return Tristate::yes;
+  return Tristate::no;
 }
 
 struct Vendor {

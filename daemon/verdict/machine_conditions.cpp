@@ -29,10 +29,10 @@ bool leaves_viable(const Function& function) {
 void judge_interrupts(const HostFacts& host, std::vector<Blocker>& blockers) {
   if (host.unsafe_interrupts == Tristate::no) return;
   const bool is_read = host.unsafe_interrupts == Tristate::yes;
-  Finding finding{.where = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+  Finding finding{.where = "/sys/module/{vfio_iommu_type1,iommufd}/parameters/allow_unsafe_interrupts",
                   .observed = is_read ? "Y" : "it could not be read",
                   .needed = "N: else a lent device can raise any interrupt of the host",
-                  .remedy = "echo N > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+                  .remedy = "echo N | tee /sys/module/{vfio_iommu_type1,iommufd}/parameters/allow_unsafe_interrupts",
                   .isolation = ""};
   blockers.push_back(is_read ? blocked(Code::unsafe_interrupts, std::move(finding))
                              : undecided(Code::unsafe_interrupts, std::move(finding)));

@@ -208,6 +208,13 @@ class FakeFunction final : public OpenedFunction {
     return eventfd;
   }
 
+  Outcome<void> suspend_exports() override {
+    const std::lock_guard lock(kernel_->mutex);
+    kernel_->calls.push_back("suspend_exports " + address_.to_string());
+    if (const auto reason = kernel_->failure_of("suspend_exports")) return tl::unexpected(*reason);
+    return {};
+  }
+
   Outcome<void> reset() override {
     const std::lock_guard lock(kernel_->mutex);
     kernel_->calls.push_back("reset " + address_.to_string());

@@ -38,7 +38,7 @@ class FakeVfio final : public Vfio {
   // Else every BAR is mappable and 64 KiB long.
   void set_bar_size(const Address& address, unsigned bar, Bytes size);
   // Makes the next call of this name fail: "open", "map", "unmap", "unmap_all", "map_bar", "export_bar", "reset",
-  // "tell_when_wanted", "probe", "unmap_all_in".
+  // "suspend_exports", "tell_when_wanted", "probe", "unmap_all_in".
   void fail_next(const std::string& call, Reason reason);
 
   // The initiator issues DMA. False: the IOMMU faults it, and nothing changes.

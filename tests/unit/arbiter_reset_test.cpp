@@ -113,12 +113,34 @@ TEST(ArbiterReset, IsForFunctionsOnVfioPci) {
   EXPECT_TRUE(desk.kernel.empty());
 }
 
+// Whatever is in its slot when the clients are done.
 TEST(ArbiterReset, GivesUpWhenTheFunctionGoesMeanwhile) {
   UsedTarget desk;
   const auto reset = desk.reset(peer_device, true, std::chrono::seconds{2});
   desk.becomes(a_machine().on(epyc).with(a_root_port("0000:00:02.0").with(an_endpoint(initiator).with(bar(0, 1_MiB)))));
-  desk.kernel_works();
   EXPECT_EQ(desk.error(reset), ErrorCode::gone);
+  desk.becomes(redirecting_switch());
+  desk.kernel_works();
+  EXPECT_EQ(desk.waiting<ResetFunction>(), 0U);
+}
+
+TEST(ArbiterReset, OfAPhysicalFunctionWouldResetItsVirtualOnes) {
+  Desk desk(a_machine().on(epyc).with(
+      a_root_port("0000:00:02.0")
+          .with(an_endpoint(initiator).with(bar(0, 1_MiB)), a_virtual_function("0000:03:00.1", initiator).with(bar(0, 4_KiB)))));
+  EXPECT_EQ(desk.error(desk.reset(initiator)), ErrorCode::blocked);
+}
+
+TEST(ArbiterReset, KeepsTheGroupFromOtherDrivers) {
+  Desk desk(a_machine().on(epyc).with(a_root_port("0000:00:02.0")
+                                          .with(an_endpoint("0000:03:00.0").with(bar(0, 1_MiB), in_group(7)),
+                                                an_endpoint("0000:03:00.1").with(bar(0, 1_MiB), in_group(7)))));
+  const auto reset = desk.reset("0000:03:00.0");
+  EXPECT_EQ(desk.error(desk.unbind("0000:03:00.1")), ErrorCode::busy);
+  desk.kernel_works();
+  EXPECT_TRUE(desk.answer(reset));
+  desk.unbind("0000:03:00.1");
+  EXPECT_EQ(desk.waiting<UnbindFromVfio>(), 1U);
 }
 
 TEST(ArbiterReset, IsWaitedForWhenP2pdStops) {

@@ -94,6 +94,10 @@ TEST_F(Effects, ExportATargetToTheClientUntilItsFunctionIsClosed) {
   EXPECT_EQ(next<TargetClosed>().device, target);
   EXPECT_FALSE(vfio.is_open(target));
   EXPECT_TRUE(has_hung_up(client.socket()));
+  const auto calls = vfio.calls();
+  ASSERT_GE(calls.size(), 2U);
+  EXPECT_EQ(calls[calls.size() - 2], "suspend_exports 0000:02:00.0") << "before the store has let go";
+  EXPECT_EQ(calls.back(), "close 0000:02:00.0");
 }
 
 TEST_F(Effects, TellThatTheClientOfAnExportIsGone) {

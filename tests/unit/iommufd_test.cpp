@@ -113,6 +113,12 @@ TEST_F(Iommufd, DisablesMemoryDecodeAgainWhenTheExportFails) {
   EXPECT_EQ(kernel.command, 0x0400);
 }
 
+TEST_F(Iommufd, SuspendsExportsByMemoryDecode) {
+  kernel.command = 0x0406;
+  ASSERT_TRUE(opened()->suspend_exports());
+  EXPECT_EQ(kernel.command, 0x0404);
+}
+
 TEST_F(Iommufd, ExportsNothingOfTheMsixPage) {
   kernel.sparse = {{0x1000, 0xf000}};
   const auto function = opened();
@@ -187,6 +193,12 @@ TEST_F(Iommufd, IsNotSupportedWithoutANode) {
   EXPECT_EQ(open().error().code, ErrorCode::not_supported);
 }
 
+TEST_F(Iommufd, OpensNothingThatCameToTheAddressMeanwhile) {
+  const auto nodes = kernel.sysfs() / "bus/pci/devices/0000:01:00.0/vfio-dev";
+  kernel.on_bind = [nodes] { std::filesystem::rename(nodes / "vfio3", nodes / "vfio4"); };
+  EXPECT_EQ(open().error().code, ErrorCode::gone);
+}
+
 TEST_F(Iommufd, IsNotSupportedWhereNoBarCanBeExported) {
   const auto before = open_fds();
   kernel.exports_dma_bufs = false;
@@ -229,6 +241,8 @@ INSTANTIATE_TEST_SUITE_P(
     Errnos, IommufdOpenFailures,
     testing::Values(
         Failure{"NoIommufd", 0, "iommu", ENOENT, ErrorCode::not_supported, "open iommufd", "no iommufd"},
+        Failure{"IommufdCameLater", 0, "iommu", EPERM, ErrorCode::not_supported, "open iommufd", "restart p2pd"},
+        Failure{"NodesCameLater", 0, "vfio3", EPERM, ErrorCode::not_supported, "open device", "restart p2pd"},
         // Linux 6.1 has the directory in sysfs, but no node.
         Failure{"NoNode", 0, "vfio3", ENOENT, ErrorCode::not_supported, "open device", "CONFIG_VFIO_DEVICE_CDEV"},
         Failure{"NodeIsGone", 0, "vfio3", ENODEV, ErrorCode::gone, "open device", "being unbound"},
@@ -253,8 +267,8 @@ TEST_P(IommufdOpenSteps, LeaveNoFdWhenTheyFail) {
 
 INSTANTIATE_TEST_SUITE_P(All, IommufdOpenSteps,
                          testing::Values("check interrupts", "check group 12", "find its node", "open device", "open iommufd",
-                                         "make an address space", "bind", "check that BARs can be exported", "attach",
-                                         "read valid IOVAs"));
+                                         "make an address space", "bind", "check its node", "check that BARs can be exported",
+                                         "attach", "read valid IOVAs"));
 
 TEST_F(Iommufd, SaysWhyABarIsNotMapped) {
   const auto function = opened();

@@ -80,6 +80,7 @@ class ScriptedKernel {
   bool knows_map_file = true;
   bool exports_dma_bufs = true;
   std::vector<uapi::vfio_device_bind_iommufd> binds;
+  std::function<void()> on_bind;
   std::vector<uapi::vfio_device_attach_iommufd_pt> attaches;
   std::vector<uapi::dma_buf_of_one_range> exports;
   std::vector<uapi::iommu_ioas_map> ioas_maps;
@@ -120,7 +121,10 @@ class ScriptedKernel {
       }
       case VFIO_DEVICE_FEATURE: return feature(static_cast<const std::byte*>(argument));
       case uapi::ioas_alloc: static_cast<uapi::iommu_ioas_alloc*>(argument)->out_ioas_id = next_object++; return 0;
-      case uapi::bind_iommufd: binds.push_back(*static_cast<uapi::vfio_device_bind_iommufd*>(argument)); return 0;
+      case uapi::bind_iommufd:
+        binds.push_back(*static_cast<uapi::vfio_device_bind_iommufd*>(argument));
+        if (on_bind) on_bind();
+        return 0;
       case uapi::attach_iommufd_pt: attaches.push_back(*static_cast<uapi::vfio_device_attach_iommufd_pt*>(argument)); return 0;
       case uapi::ioas_iova_ranges: return ioas_ranges(*static_cast<uapi::iommu_ioas_iova_ranges*>(argument));
       case uapi::ioas_map: ioas_maps.push_back(*static_cast<uapi::iommu_ioas_map*>(argument)); return 0;

@@ -161,6 +161,26 @@ TEST(Dump, ListsABarThatOnlyTheTextKnows) {
   EXPECT_EQ(at(machine, "0000:05:00.0").bars[0].size, Bytes{1 << 20});
 }
 
+// Its register is empty, so it is none of those that follow.
+TEST(Dump, TakesNoSizeOfABarThatHasNoAddressForThatOfTheNext) {
+  const auto machine = parse(dump_of("05:00.0 endpoint", ConfigSpaceBuilder().bar32(1, 0xfe000000).bytes(),
+                                     "\tMemory at <unassigned> (32-bit, non-prefetchable) [size=1M]\n"
+                                     "\tMemory at fe000000 (32-bit, non-prefetchable) [size=16K]\n"));
+  ASSERT_EQ(at(machine, "0000:05:00.0").bars.size(), 1U);
+  EXPECT_EQ(at(machine, "0000:05:00.0").bars[0].size, Bytes{16384});
+}
+
+TEST(Dump, TakesWhatTheKernelDoesNotUseForNoAddress) {
+  for (const std::string number : {"Region 0: ", ""}) {
+    const auto machine = parse(dump_of("05:00.0 endpoint", ConfigSpaceBuilder().bar32(0, 0xfe000000).bytes(),
+                                       "\t" + number + "Memory at <ignored> (32-bit, non-prefetchable) [size=16K]\n"));
+    ASSERT_EQ(at(machine, "0000:05:00.0").bars.size(), 1U);
+    EXPECT_FALSE(at(machine, "0000:05:00.0").bars[0].is_assigned) << number;
+    EXPECT_FALSE(at(machine, "0000:05:00.0").bars[0].bus_address) << number;
+    EXPECT_EQ(at(machine, "0000:05:00.0").bars[0].size, Bytes{16384});
+  }
+}
+
 TEST(Dump, LeavesSizesUnknownWithoutTheVerboseText) {
   const auto machine = parse(a_switch());
   ASSERT_EQ(at(machine, "0000:04:00.0").bars.size(), 1U);

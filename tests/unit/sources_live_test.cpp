@@ -401,6 +401,8 @@ TEST_F(Host, TellsWhatVfioWasToldAboutInterrupts) {
   EXPECT_EQ(read().unsafe_interrupts, Tristate::yes);
   tree.write("sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "N\n");
   EXPECT_EQ(read().unsafe_interrupts, Tristate::no);
+  tree.write("sys/module/iommufd/parameters/allow_unsafe_interrupts", "Y\n");
+  EXPECT_EQ(read().unsafe_interrupts, Tristate::yes);
 }
 
 TEST_F(Host, DetectsTheHypervisor) {

@@ -44,6 +44,9 @@ class WatchedFunction : public OpenedFunction {
     return function_->export_bar(bar, offset, length);
   }
   [[nodiscard]] bool maps_bars_as_dma_buf() const override { return function_->maps_bars_as_dma_buf(); }
+  Outcome<void> suspend_exports() override {
+    return log_.enter("suspend-exports", "suspend-exports " + name_).and_then([&] { return function_->suspend_exports(); });
+  }
   Outcome<void> reset() override {
     return log_.enter("reset", "reset " + name_).and_then([&] { return function_->reset(); });
   }
