@@ -170,6 +170,7 @@ struct Function {
   std::optional<bool> memory_decode;         // command register bit 1; nothing when it was not read
   std::optional<bool> bus_master;            // command register bit 2
   std::optional<bool> ats_enabled;
+  bool has_ats = false;                // the capability is there
   std::optional<std::uint8_t> clique;  // of NVIDIA's P2P approval capability, which a hypervisor shows
   PowerState power_state = PowerState::unknown;
   bool is_runtime_suspended = false;
@@ -184,6 +185,8 @@ struct Function {
 
   [[nodiscard]] const Bar* find_bar(unsigned index) const;
   [[nodiscard]] const Acs& acs_by_standard() const { return standard_acs ? *standard_acs : acs; }
+  // Whether it can send translated requests once VFIO has it; nothing: not known.
+  [[nodiscard]] std::optional<bool> ats_once_lent() const;
   [[nodiscard]] bool is_bridge() const { return bridge.has_value(); }
   // The root complex itself, as a function: class 0600.
   [[nodiscard]] bool is_host_bridge() const { return class_code >> 8 == 0x0600; }

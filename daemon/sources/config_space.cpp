@@ -158,6 +158,7 @@ void take_config_facts(Function& function, const ConfigFacts& facts) {
   function.max_payload = facts.max_payload;
   function.atomic_ops = facts.atomic_ops;
   function.ats_enabled = facts.ats_enabled;
+  function.has_ats = facts.has_ats;
   function.clique = facts.clique;
   if (function.power_state == PowerState::unknown) function.power_state = facts.power_state;
 }

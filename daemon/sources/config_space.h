@@ -71,6 +71,7 @@ struct ConfigFacts {
   std::optional<std::uint16_t> max_payload;
   std::optional<AtomicOps> atomic_ops;
   std::optional<bool> ats_enabled;
+  bool has_ats = false;
   std::optional<std::uint8_t> clique;
   std::optional<Sriov> sriov;
 

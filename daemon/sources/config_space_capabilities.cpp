@@ -216,6 +216,7 @@ void decode_extended_capabilities(const ConfigSpace& space, ConfigFacts& facts) 
   }
 
   const auto ats_offset = list.find(extended_capability::ats);
+  facts.has_ats = ats_offset.has_value();
   const auto ats_word = ats_offset ? read_register(space, *ats_offset + 4) : std::nullopt;
   if (ats_word) {
     facts.ats_enabled = (*ats_word & 0x80000000) != 0;  // ATS Control bit 15, PCIe 6.0 §10.5.1.3

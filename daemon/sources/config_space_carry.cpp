@@ -19,6 +19,7 @@ void carry_over_config(Function& fresh, const Function& before) {
   fresh.max_payload = before.max_payload;
   fresh.atomic_ops = before.atomic_ops;
   fresh.ats_enabled = before.ats_enabled;
+  fresh.has_ats = before.has_ats;
   fresh.clique = before.clique;
   if (before.bridge) fresh.bridge = before.bridge;
   for (Bar& bar : fresh.bars) {

@@ -119,19 +119,27 @@ void judge_config(const Function& function, std::vector<Blocker>& blockers) {
 }
 
 void judge_ats(const Function& initiator, std::vector<Blocker>& blockers) {
+  const auto ats = initiator.ats_once_lent();
+  if (ats == false) return;
   Finding finding{.where = initiator.address.to_string(),
                   .observed = "ATS is enabled: the device can claim that an address was translated, and reach any",
                   .needed = "ATS off, or an operator who trusts its firmware",
                   .remedy = "pci=noats",
                   .isolation = ""};
-  if (initiator.ats_enabled.value_or(false)) {
+  if (ats) {
     blockers.push_back(blocked(Code::ats_enabled, std::move(finding)));
-  } else if (!initiator.ats_enabled && initiator.port_type != PortType::conventional) {
-    // Unread in extended config space, not absent.
-    finding.observed = "it could not be read whether ATS is enabled";
-    finding.remedy = "sudo lspci -xxxx";
-    blockers.push_back(undecided(Code::ats_enabled, std::move(finding)));
+    return;
   }
+  finding.observed = "it could not be read whether ATS is enabled";
+  finding.remedy = "sudo lspci -xxxx";
+  if (initiator.ats_enabled) {
+    const bool is_told = initiator.iommu_type.has_value();
+    finding.observed = fmt::format("ATS is off, and may be switched on when the device is lent: its IOMMU group is of type {}",
+                                   is_told ? *initiator.iommu_type : "(not known)");
+    finding.needed = "a group of type DMA or DMA-FQ: what ATS is there, it is once lent; or an operator who trusts its firmware";
+    finding.remedy = is_told ? "iommu=nopt" : fmt::format("cat /sys/bus/pci/devices/{}/iommu_group/type", finding.where);
+  }
+  blockers.push_back(undecided(Code::ats_enabled, std::move(finding)));
 }
 
 // A bridge that the picture lacks: then the way of a request is not known. A dump may be cut, or a bridge read all ones.

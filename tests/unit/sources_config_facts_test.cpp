@@ -41,6 +41,13 @@ TEST(ConfigFacts, ReadAtomicOpsWhereTheCapabilityHasThem) {
   EXPECT_EQ(decode(config).atomic_ops, std::nullopt);
 }
 
+TEST(ConfigFacts, TellAtsThatIsOffFromAtsThatIsNotThere) {
+  EXPECT_TRUE(decode(ConfigSpaceBuilder().pcie(endpoint).ats(false)).has_ats);
+  EXPECT_EQ(decode(ConfigSpaceBuilder().pcie(endpoint).ats(false)).ats_enabled, false);
+  EXPECT_FALSE(decode(ConfigSpaceBuilder().pcie(endpoint)).has_ats);
+  EXPECT_EQ(decode(ConfigSpaceBuilder().pcie(endpoint)).ats_enabled, false);
+}
+
 TEST(ConfigFacts, ReadThePortNumberOfPortsOnly) {
   const auto number = [](unsigned type) {
     return decode(ConfigSpaceBuilder().pcie(type).set32(pcie + 0x0c, 0x05000000)).port_number;

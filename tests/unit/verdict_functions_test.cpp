@@ -179,6 +179,32 @@ TEST(Conditions, UnreadAtsIsUndecidedOnPciExpressOnly) {
   EXPECT_THAT(codes(unread(PortType::conventional)), IsEmpty());
 }
 
+// Intel's driver in legacy mode enables ATS when VFIO attaches a domain, not in the identity domain before.
+TEST(Conditions, AtsThatIsOffInAnIdentityDomainMayBeOnOnceLent) {
+  const auto off = [](bool has_ats, std::optional<std::string> type) {
+    auto functions = Pair{.switch_port = acs_redirect}.machine().functions();
+    for (auto& function : functions) {
+      if (function.address != at("0000:03:00.0")) continue;
+      function.has_ats = has_ats;
+      function.iommu_type = type;
+    }
+    return judge({Pair{}.machine().host(), functions}, shipped_tables(), at("0000:03:00.0"), target("0000:04:00.0:2"));
+  };
+  EXPECT_EQ(off(true, "DMA").answer, yes);
+  EXPECT_EQ(off(true, "DMA-FQ").answer, yes);
+  EXPECT_EQ(off(false, "identity").answer, yes);
+  EXPECT_EQ(off(false, {}).answer, yes);
+  const auto remedy_of = [&](const std::optional<std::string>& type) {
+    const auto verdict = off(true, type);
+    EXPECT_THAT(codes(verdict), Contains("ats-enabled"));
+    EXPECT_EQ(verdict.answer, unknown);
+    return verdict.blockers.back().remedy;
+  };
+  EXPECT_EQ(remedy_of("identity"), "iommu=nopt");
+  EXPECT_EQ(remedy_of("unknown"), "iommu=nopt");
+  EXPECT_EQ(remedy_of({}), "cat /sys/bus/pci/devices/0000:03:00.0/iommu_group/type");
+}
+
 TEST(Conditions, TheDmaMaskCountsFromTheLastByteAndOnASwitchRouteOnly) {
   // BARs begin at 3 GiB: 32 bits reach them, 31 do not.
   EXPECT_EQ((Pair{.address_bits = 32}.judged().answer), yes);

@@ -59,6 +59,7 @@ void forget_acs(Function& function) { function.acs = {}; }
 void forget_egress(Function& function) { function.acs.egress.clear(); }
 void forget_port_number(Function& function) { function.port_number.reset(); }
 void forget_ats(Function& function) { function.ats_enabled.reset(); }
+void forget_iommu_type(Function& function) { function.iommu_type.reset(); }
 void forget_payload(Function& function) { function.max_payload.reset(); }
 void forget_command(Function& function) { function.memory_decode = function.bus_master = std::nullopt; }
 void forget_type(Function& function) { function.port_type = PortType::unknown; }
@@ -99,7 +100,7 @@ void forget_bus_addresses(Function& function) {
 void forget_something(Drawn& drawn) {
   using Forget = void (*)(Function&);
   const auto forget = *rc::gen::element<Forget>(
-      forget_acs, forget_egress, forget_port_number, forget_ats, forget_payload, forget_command, forget_type, forget_parent,
+      forget_acs, forget_egress, forget_port_number, forget_ats, forget_iommu_type, forget_payload, forget_command, forget_type, forget_parent,
       forget_group, forget_driver, forget_capabilities, forget_sizes, forget_bus_addresses, forget_regions, forget_no_iommu,
       forget_link, forget_physical_function, forget_virtual_functions, forget_windows);
   forget(drawn.functions[*rc::gen::inRange<std::size_t>(0, drawn.functions.size())]);
