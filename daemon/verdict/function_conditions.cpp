@@ -133,11 +133,12 @@ void judge_ats(const Function& initiator, std::vector<Blocker>& blockers) {
   finding.observed = "it could not be read whether ATS is enabled";
   finding.remedy = "sudo lspci -xxxx";
   if (initiator.ats_enabled) {
-    const bool is_told = initiator.iommu_type.has_value();
     finding.observed = fmt::format("ATS is off, and may be switched on when the device is lent: its IOMMU group is of type {}",
-                                   is_told ? *initiator.iommu_type : "(not known)");
+                                   initiator.iommu_type.value_or("(not known)"));
     finding.needed = "a group of type DMA or DMA-FQ: what ATS is there, it is once lent; or an operator who trusts its firmware";
-    finding.remedy = is_told ? "iommu=nopt" : fmt::format("cat /sys/bus/pci/devices/{}/iommu_group/type", finding.where);
+    finding.remedy = initiator.iommu_type == "identity"
+                         ? "iommu=nopt"
+                         : fmt::format("cat /sys/bus/pci/devices/{}/iommu_group/type", finding.where);
   }
   blockers.push_back(undecided(Code::ats_enabled, std::move(finding)));
 }

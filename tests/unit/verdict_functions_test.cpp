@@ -201,8 +201,8 @@ TEST(Conditions, AtsThatIsOffInAnIdentityDomainMayBeOnOnceLent) {
     return verdict.blockers.back().remedy;
   };
   EXPECT_EQ(remedy_of("identity"), "iommu=nopt");
-  EXPECT_EQ(remedy_of("unknown"), "iommu=nopt");
-  EXPECT_EQ(remedy_of({}), "cat /sys/bus/pci/devices/0000:03:00.0/iommu_group/type");
+  EXPECT_EQ(remedy_of("unknown"), "cat /sys/bus/pci/devices/0000:03:00.0/iommu_group/type");
+  EXPECT_EQ(remedy_of({}), remedy_of("unknown"));
 }
 
 TEST(Conditions, TheDmaMaskCountsFromTheLastByteAndOnASwitchRouteOnly) {
