@@ -90,6 +90,8 @@ inline void draw_trouble(HostFacts& host, std::vector<Function>& functions) {
     function.driver = few(std::string("nvme"), std::string("vfio-pci"));
     function.memory_decode = few(std::optional<bool>(false), std::optional<bool>(true));
     function.ats_enabled = few(std::optional<bool>(true), std::optional<bool>(false));
+    function.sends_ten_bit_tags = few(std::optional<bool>(true), std::optional<bool>(false));
+    function.completes_ten_bit_tags = few(std::optional<bool>(false), std::optional<bool>(true));
     function.has_ats = *function.ats_enabled || few(true, false);
     function.iommu_type = few(std::optional<std::string>("identity"), std::optional<std::string>("DMA"));
     function.iommu_group = *rc::gen::inRange<std::uint32_t>(1, 6);

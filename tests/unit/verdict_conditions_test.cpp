@@ -367,6 +367,8 @@ INSTANTIATE_TEST_SUITE_P(Verdict, Condition, ::testing::ValuesIn(cases()), test_
 TEST(Conditions, AreAllTried) {
   std::set<std::string_view> tried{
       "different-domain", "root-complex-unknown", "different-host-bridge", "asleep", "pf-on-vfio-pci",
+      // verdict_tags_test.cpp
+      "ten-bit-tags",
       // verdict_route_test.cpp
       "reads-not-forwarded", "no-internal-route", "upstream-forwarding-off", "translation-blocked", "ats-bus-address",
       // verdict_described_test.cpp
