@@ -10,6 +10,7 @@ namespace p2pd::test {
 
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::Field;
@@ -114,6 +115,26 @@ TEST(Conditions, ASleepingFunctionOnVfioPciIsANoteAndOnAnotherDriverABlocker) {
   EXPECT_THAT(codes(on_another), ElementsAre("target-not-on-vfio-pci", "asleep", "memory-decode-off"));
   EXPECT_THAT(on_another.blockers,
               Contains(Field(&Blocker::remedy, "echo on > /sys/bus/pci/devices/0000:04:00.0/power/control")));
+}
+
+TEST(Conditions, ASleepingPfIsAReasonAgainstItsVfs) {
+  const auto below = [](const Change& power) {
+    const Machine machine =
+        a_machine().with(a_root_port("0000:00:02.0")
+                             .with(acs_redirect, an_endpoint("0000:03:00.0").with(driver("nvme"), power),
+                                   a_virtual_function("0000:03:00.1", "0000:03:00.0").with(bar(2, 1_MiB))),
+                         a_root_port("0000:00:03.0").with(acs_redirect, an_endpoint("0000:04:00.0").with(bar(2, 1_MiB))));
+    return std::pair{judge(machine, shipped_tables(), at("0000:04:00.0"), target("0000:03:00.1:2")).blockers,
+                     judge(machine, shipped_tables(), at("0000:03:00.1"), target("0000:04:00.0:2")).blockers};
+  };
+  const auto awake = below([](Function&) {});
+  EXPECT_THAT(awake.first, IsEmpty());
+  EXPECT_THAT(awake.second, IsEmpty());
+  const auto suspended = below([](Function& function) { function.power_state = PowerState::d3hot; });
+  const auto tells = ElementsAre(AllOf(Field(&Blocker::code, "asleep"), Field(&Blocker::where, "0000:03:00.0"),
+                                       Field(&Blocker::remedy, "echo on > /sys/bus/pci/devices/0000:03:00.0/power/control")));
+  EXPECT_THAT(suspended.first, tells);
+  EXPECT_THAT(suspended.second, tells);
 }
 
 TEST(Conditions, ATargetThatIsABridgeIsRefused) {
