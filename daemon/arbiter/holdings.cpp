@@ -24,7 +24,7 @@ std::vector<std::string> not_owned(const Machine& machine, const State& state, c
                                      [&](const auto& holding) { return holding.second.initiator == address; });
     if (is_lent || changing_driver.contains(address) || is_driven(*function)) names.push_back(address.to_string());
   }
-  if (!reach.is_complete) names.emplace_back("what lies beyond an ACS control that could not be read");
+  if (!reach.is_complete) names.emplace_back("what lies beyond ACS, or ATS, that is not known");
   return names;
 }
 

@@ -26,13 +26,12 @@ Outcome<const Function*> Arbiter::lendable(const Address& address, bool trusted_
   for (const auto& region : function->reserved_regions)
     if (region.type == "direct")
       return refuse(ErrorCode::blocked, text + " has a firmware-required memory region (RMRR) [reserved-region-direct]");
-  // Unknown is not "off": where extended config space could not be read, it may be on. Conventional functions have none.
-  const auto may_have_ats = function->ats_enabled.value_or(function->port_type != PortType::conventional);
-  if (may_have_ats && !trusted_firmware)
-    return refuse(ErrorCode::blocked,
-                  text +
-                      " has ATS enabled, or it could not be read: its firmware can forge translated requests to "
-                      "any address; boot with pci=noats, or offer it as trusted-firmware [ats-enabled]");
+  // Unknown is not "off": where extended config space could not be read, or opening it may switch it on.
+  if (function->ats_once_lent().value_or(true) && !trusted_firmware)
+    return refuse(ErrorCode::blocked, text +
+                                          " has ATS enabled, or may have it once it is lent: its firmware can forge translated "
+                                          "requests to any address; boot with pci=noats, or with iommu=nopt where its group is "
+                                          "of type identity, or offer it as trusted-firmware [ats-enabled]");
   return function;
 }
 

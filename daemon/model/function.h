@@ -167,9 +167,13 @@ struct Function {
   std::optional<std::uint8_t> port_number;   // of ports: Link Capabilities; Egress Control counts by it
   std::optional<std::uint16_t> max_payload;  // bytes that a packet may carry, as Device Control has it now; PCI Express only
   std::optional<AtomicOps> atomic_ops;       // nothing: not read, or PCI Express 1
-  std::optional<bool> memory_decode;         // command register bit 1; nothing when it was not read
-  std::optional<bool> bus_master;            // command register bit 2
+  // 10-bit tags of requests that want an answer. Of a VF its PF says whether it sends them. Nothing: not read, or conventional.
+  std::optional<bool> sends_ten_bit_tags;
+  std::optional<bool> completes_ten_bit_tags;
+  std::optional<bool> memory_decode;  // command register bit 1; nothing when it was not read
+  std::optional<bool> bus_master;     // command register bit 2
   std::optional<bool> ats_enabled;
+  bool has_ats = false;                // the capability is there
   std::optional<std::uint8_t> clique;  // of NVIDIA's P2P approval capability, which a hypervisor shows
   PowerState power_state = PowerState::unknown;
   bool is_runtime_suspended = false;
@@ -184,6 +188,8 @@ struct Function {
 
   [[nodiscard]] const Bar* find_bar(unsigned index) const;
   [[nodiscard]] const Acs& acs_by_standard() const { return standard_acs ? *standard_acs : acs; }
+  // Whether it can send translated requests once VFIO has it; nothing: not known.
+  [[nodiscard]] std::optional<bool> ats_once_lent() const;
   [[nodiscard]] bool is_bridge() const { return bridge.has_value(); }
   // The root complex itself, as a function: class 0600.
   [[nodiscard]] bool is_host_bridge() const { return class_code >> 8 == 0x0600; }

@@ -33,6 +33,16 @@ const Bar* Function::find_bar(unsigned index) const {
   return found == bars.end() ? nullptr : &*found;
 }
 
+// The IOMMU driver switches ATS on when it attaches a translating domain, as VFIO makes it do. In an identity domain it may
+// leave it off until then: of Intel's in legacy mode only the former calls iommu_enable_pci_caps()
+// (drivers/iommu/intel/iommu.c). In a domain of type DMA or DMA-FQ it has had its chance.
+std::optional<bool> Function::ats_once_lent() const {
+  if (!ats_enabled) return port_type == PortType::conventional ? std::optional(false) : std::nullopt;
+  const bool is_translated = iommu_type == "DMA" || iommu_type == "DMA-FQ";
+  if (!*ats_enabled && has_ats && !is_translated) return std::nullopt;
+  return ats_enabled;
+}
+
 Machine::Machine(HostFacts host, std::vector<Function> functions) : host_(std::move(host)), functions_(std::move(functions)) {
   // Later ones first among equals, so that unique() keeps the newest reading.
   std::reverse(functions_.begin(), functions_.end());

@@ -157,7 +157,10 @@ void take_config_facts(Function& function, const ConfigFacts& facts) {
   function.port_number = facts.port_number;
   function.max_payload = facts.max_payload;
   function.atomic_ops = facts.atomic_ops;
+  function.sends_ten_bit_tags = facts.sends_ten_bit_tags;
+  function.completes_ten_bit_tags = facts.completes_ten_bit_tags;
   function.ats_enabled = facts.ats_enabled;
+  function.has_ats = facts.has_ats;
   function.clique = facts.clique;
   if (function.power_state == PowerState::unknown) function.power_state = facts.power_state;
 }

@@ -36,7 +36,8 @@ class ConfigBytes final : public ConfigSpace {
 struct Sriov {
   bool is_enabled = false;
   bool memory_decode = false;  // VF MSE: one bit for all VFs
-  std::uint16_t count = 0;     // NumVFs
+  bool sends_ten_bit_tags = false;
+  std::uint16_t count = 0;  // NumVFs
   std::uint16_t first_offset = 0;
   std::uint16_t stride = 0;
   std::uint16_t device = 0;  // the VFs' device id; their own register reads 0xffff
@@ -70,7 +71,10 @@ struct ConfigFacts {
   std::optional<std::uint8_t> port_number;
   std::optional<std::uint16_t> max_payload;
   std::optional<AtomicOps> atomic_ops;
+  std::optional<bool> sends_ten_bit_tags;
+  std::optional<bool> completes_ten_bit_tags;
   std::optional<bool> ats_enabled;
+  bool has_ats = false;
   std::optional<std::uint8_t> clique;
   std::optional<Sriov> sriov;
 
@@ -93,7 +97,7 @@ void decode_extended_capabilities(const ConfigSpace& space, ConfigFacts& facts);
 [[nodiscard]] std::optional<unsigned> virtual_function_index(const Address& physical, const Sriov& sriov,
                                                              const Address& candidate);
 
-// Gives VF number `index` what its PF knows about it: memory enable and bus addresses. Sizes must be there already.
+// Gives VF number `index` what its PF knows about it: memory enable, tags and bus addresses. Sizes must be there already.
 void complete_virtual_function(Function& function, const Sriov& sriov, unsigned index);
 
 }  // namespace p2pd

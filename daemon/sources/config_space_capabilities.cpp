@@ -56,15 +56,20 @@ std::optional<std::uint32_t> read_register(const ConfigSpace& space, unsigned of
   return dword == 0xffffffff ? std::nullopt : dword;
 }
 
-// Device Capabilities 2 and Device Control 2, PCIe 6.0 §7.5.3.15 and §7.5.3.16.
-std::optional<AtomicOps> decode_atomic_ops(const ConfigSpace& space, unsigned offset) {
-  const auto capabilities = read_register(space, offset + 0x24);
-  const auto control = read_register(space, offset + 0x28);
-  if (!capabilities || !control) return std::nullopt;
-  return AtomicOps{.routes = (*capabilities & 0x40) != 0,
-                   .completes = (*capabilities & 0x180) != 0,
-                   .is_requester = (*control & 0x40) != 0,
-                   .is_egress_blocked = (*control & 0x80) != 0};
+// Device Capabilities 2 and Device Control 2, PCIe 6.0 §7.5.3.15 and §7.5.3.16. Version 1 of the capability ends before:
+// such a function has nothing of it.
+void decode_second_registers(const ConfigSpace& space, unsigned offset, unsigned version, ConfigFacts& facts) {
+  const auto capabilities = version >= 2 ? read_register(space, offset + 0x24) : std::optional<std::uint32_t>(0);
+  const auto control = version >= 2 ? read_register(space, offset + 0x28) : std::optional<std::uint32_t>(0);
+  if (capabilities) facts.completes_ten_bit_tags = (*capabilities & 0x1'0000) != 0;
+  // In a VF the bit is reserved, and its ids are all ones.
+  const bool is_virtual = facts.vendor == 0xffff && facts.device == 0xffff;
+  if (control && !is_virtual) facts.sends_ten_bit_tags = (*control & 0x1000) != 0;
+  if (version < 2 || !capabilities || !control) return;
+  facts.atomic_ops = AtomicOps{.routes = (*capabilities & 0x40) != 0,
+                               .completes = (*capabilities & 0x180) != 0,
+                               .is_requester = (*control & 0x40) != 0,
+                               .is_egress_blocked = (*control & 0x80) != 0};
 }
 
 // Device Control bits 7:5, PCIe 6.0 §7.5.3.4: 128 bytes and up; 110 and 111 are reserved.
@@ -79,8 +84,7 @@ void decode_pcie(const ConfigSpace& space, unsigned offset, ConfigFacts& facts) 
   if (!header) return;
   facts.port_type = port_type((*header >> 20) & 0xf);
   facts.max_payload = decode_max_payload(space, offset);
-  const bool has_second_registers = ((*header >> 16) & 0xf) >= 2;
-  if (has_second_registers) facts.atomic_ops = decode_atomic_ops(space, offset);
+  decode_second_registers(space, offset, (*header >> 16) & 0xf, facts);
   // These two are part of the root complex: there is no link, and the registers mean nothing.
   if (facts.port_type == PortType::root_complex_endpoint || facts.port_type == PortType::root_complex_event_collector) return;
   facts.link = decode_link(space, offset);
@@ -158,6 +162,7 @@ std::optional<Sriov> decode_sriov(const ConfigSpace& space, unsigned offset) {
   Sriov result;
   result.is_enabled = (*control & 0x1) != 0;
   result.memory_decode = (*control & 0x8) != 0;
+  result.sends_ten_bit_tags = (*control & 0x20) != 0;  // VF 10-Bit Tag Requester Enable
   result.count = static_cast<std::uint16_t>(*count);
   result.first_offset = static_cast<std::uint16_t>(*place);
   result.stride = static_cast<std::uint16_t>(*place >> 16);
@@ -216,6 +221,7 @@ void decode_extended_capabilities(const ConfigSpace& space, ConfigFacts& facts) 
   }
 
   const auto ats_offset = list.find(extended_capability::ats);
+  facts.has_ats = ats_offset.has_value();
   const auto ats_word = ats_offset ? read_register(space, *ats_offset + 4) : std::nullopt;
   if (ats_word) {
     facts.ats_enabled = (*ats_word & 0x80000000) != 0;  // ATS Control bit 15, PCIe 6.0 §10.5.1.3

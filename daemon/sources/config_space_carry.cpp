@@ -18,7 +18,10 @@ void carry_over_config(Function& fresh, const Function& before) {
   fresh.port_number = before.port_number;
   fresh.max_payload = before.max_payload;
   fresh.atomic_ops = before.atomic_ops;
+  if (!fresh.sends_ten_bit_tags) fresh.sends_ten_bit_tags = before.sends_ten_bit_tags;  // a VF's PF may be awake
+  fresh.completes_ten_bit_tags = before.completes_ten_bit_tags;
   fresh.ats_enabled = before.ats_enabled;
+  fresh.has_ats = before.has_ats;
   fresh.clique = before.clique;
   if (before.bridge) fresh.bridge = before.bridge;
   for (Bar& bar : fresh.bars) {

@@ -24,6 +24,7 @@ std::optional<unsigned> virtual_function_index(const Address& physical, const Sr
 
 void complete_virtual_function(Function& function, const Sriov& sriov, unsigned index) {
   function.memory_decode = sriov.memory_decode;
+  function.sends_ten_bit_tags = sriov.sends_ten_bit_tags;
   for (const Bar& first : sriov.bars) {
     Bar* own = nullptr;
     for (Bar& bar : function.bars)

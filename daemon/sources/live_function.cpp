@@ -184,8 +184,8 @@ std::optional<LiveReading> read_function(const std::filesystem::path& sysfs_root
   const auto facts = decode_config(ConfigFile(directory->open_file("config")));
   function.bars = join_bars(resource, facts.bars);
   take_config_facts(function, facts);
-  // The memory enable of a VF's own command register does nothing: it is the PF's that counts.
-  if (function.physical_function) function.memory_decode.reset();
+  // The memory enable of a VF's own command register does nothing, nor does what it says of tags: it is the PF's that counts.
+  if (function.physical_function) function.memory_decode = function.sends_ten_bit_tags = std::nullopt;
   if (facts.responds && function.port_type == PortType::unknown) read_link(*directory, function);
   reading.sriov = facts.sriov;
   return reading;

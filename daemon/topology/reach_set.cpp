@@ -73,9 +73,11 @@ class Walk {
   [[nodiscard]] Turn turn(const Function& at, const Function& towards) const {
     if (std::find(cleared_.begin(), cleared_.end(), &at) != cleared_.end()) return Turn::direct;
     const auto plain = turn_of_request(at, towards);
-    // It sends either kind.
-    if (!initiator_.ats_enabled.value_or(false) || turn_of_translated(at, towards) != Turn::direct) return plain;
-    return Turn::direct;
+    if (plain == Turn::direct || turn_of_translated(at, towards) != Turn::direct) return plain;
+    // It sends either kind, or may do so.
+    const auto ats = initiator_.ats_once_lent();
+    if (!ats) return Turn::unknown;
+    return *ats ? Turn::direct : plain;
   }
 
   // Notes whether it is known.
@@ -90,7 +92,7 @@ class Walk {
     if (level > 0) {
       if (node.port_type == PortType::unknown || (!has_no_acs(node) && node.acs.state == Acs::State::unknown))
         reach_.is_complete = false;
-      if (level < leads_back_below_ || is_own_memory_open(level)) add(node);
+      if (level < leads_back_below_ || (has_own_memory(node) && is_own_memory_open(level))) add(node);
     }
     if (level + 1 == way_.size()) return;  // beside the topmost is the root complex
     const auto& bridge = *way_[level + 1];
@@ -102,14 +104,13 @@ class Walk {
   }
 
   // Who decides about the BARs of a port: a downstream port itself, for an upstream port the one below it.
-  [[nodiscard]] bool is_own_memory_open(std::size_t level) const {
+  bool is_own_memory_open(std::size_t level) {
     const auto& node = *way_[level];
     const bool is_upstream = node.port_type == PortType::switch_upstream;
     if (!is_upstream && node.port_type != PortType::switch_downstream && node.port_type != PortType::root_port) return true;
     const auto& decides = is_upstream ? *way_[level - 1] : node;
     if (leaves_port_memory_open(decides, is_upstream ? upstream_port_memory : downstream_port_memory)) return true;
-    const auto turns = turn(decides, node);
-    return turns == Turn::direct || turns == Turn::unknown;
+    return lets_pass(decides, node);
   }
 
   // On a root bus: the other functions of the initiator's own device, VFs with their PF.

@@ -33,7 +33,7 @@ struct Path {
 // comes from: reach_set.cpp.
 struct ReachSet {
   std::vector<Address> functions;
-  bool is_complete = true;  // false: an ACS control on the way could not be read, so there may be more
+  bool is_complete = true;  // false: an ACS control on the way, or ATS, could not be read, so there may be more
 };
 
 // `cleared`: functions whose redirects (RR, CR, EC) are taken as switched off, to see what that would change.

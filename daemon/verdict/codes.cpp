@@ -30,6 +30,7 @@ constexpr std::array table{
     CodeFacts{Code::upstream_forwarding_off, "upstream-forwarding-off", Severity::block},
     CodeFacts{Code::translation_blocked, "translation-blocked", Severity::block},
     CodeFacts{Code::mps_mismatch, "mps-mismatch", Severity::block},
+    CodeFacts{Code::ten_bit_tags, "ten-bit-tags", Severity::setup},
     CodeFacts{Code::bridge_bus_master_off, "bridge-bus-master-off", Severity::setup},
     CodeFacts{Code::bridge_decode_off, "bridge-decode-off", Severity::setup},
     CodeFacts{Code::link_down_trained, "link-down-trained", Severity::limit},

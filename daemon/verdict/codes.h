@@ -37,6 +37,7 @@ enum class Code : std::uint8_t {
   upstream_forwarding_off,
   translation_blocked,
   mps_mismatch,
+  ten_bit_tags,
   bridge_bus_master_off,
   bridge_decode_off,
   link_down_trained,

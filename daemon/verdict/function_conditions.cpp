@@ -56,6 +56,15 @@ void judge_driver(const Machine& machine, const Function& function, Code code, s
   blockers.push_back(is_told ? blocked(code, std::move(finding)) : undecided(code, std::move(finding)));
 }
 
+Blocker tell_asleep(const Function& function, std::string_view whose) {
+  const auto address = function.address.to_string();
+  return blocked(Code::asleep, {.where = address,
+                                .observed = fmt::format("{}{}", power_of(function), whose),
+                                .needed = "D0",
+                                .remedy = fmt::format("echo on > /sys/bus/pci/devices/{}/power/control", address),
+                                .isolation = ""});
+}
+
 // A function on vfio-pci that nobody has opened sleeps, with decode and bus master off: opening it sets all three
 // (vfio_pci_core_enable), so they are no reason against it.
 void judge_power(const Function& function, FunctionFinding& finding) {
@@ -65,12 +74,7 @@ void judge_power(const Function& function, FunctionFinding& finding) {
     finding.notes.push_back(fmt::format("asleep: {} ({}) is woken when it is opened", address, power_of(function)));
     return;
   }
-  finding.blockers.push_back(
-      blocked(Code::asleep, {.where = address,
-                             .observed = power_of(function),
-                             .needed = "D0",
-                             .remedy = fmt::format("echo on > /sys/bus/pci/devices/{}/power/control", address),
-                             .isolation = ""}));
+  finding.blockers.push_back(tell_asleep(function, ""));
 }
 
 bool wakes_when_opened(const Function& function) { return is_on_vfio(function) && is_asleep(function); }
@@ -119,19 +123,28 @@ void judge_config(const Function& function, std::vector<Blocker>& blockers) {
 }
 
 void judge_ats(const Function& initiator, std::vector<Blocker>& blockers) {
+  const auto ats = initiator.ats_once_lent();
+  if (ats == false) return;
   Finding finding{.where = initiator.address.to_string(),
                   .observed = "ATS is enabled: the device can claim that an address was translated, and reach any",
                   .needed = "ATS off, or an operator who trusts its firmware",
                   .remedy = "pci=noats",
                   .isolation = ""};
-  if (initiator.ats_enabled.value_or(false)) {
+  if (ats) {
     blockers.push_back(blocked(Code::ats_enabled, std::move(finding)));
-  } else if (!initiator.ats_enabled && initiator.port_type != PortType::conventional) {
-    // Unread in extended config space, not absent.
-    finding.observed = "it could not be read whether ATS is enabled";
-    finding.remedy = "sudo lspci -xxxx";
-    blockers.push_back(undecided(Code::ats_enabled, std::move(finding)));
+    return;
   }
+  finding.observed = "it could not be read whether ATS is enabled";
+  finding.remedy = "sudo lspci -xxxx";
+  if (initiator.ats_enabled) {
+    finding.observed = fmt::format("ATS is off, and may be switched on when the device is lent: its IOMMU group is of type {}",
+                                   initiator.iommu_type.value_or("(not known)"));
+    finding.needed = "a group of type DMA or DMA-FQ: what ATS is there, it is once lent; or an operator who trusts its firmware";
+    finding.remedy = initiator.iommu_type == "identity"
+                         ? "iommu=nopt"
+                         : fmt::format("cat /sys/bus/pci/devices/{}/iommu_group/type", finding.where);
+  }
+  blockers.push_back(undecided(Code::ats_enabled, std::move(finding)));
 }
 
 // A bridge that the picture lacks: then the way of a request is not known. A dump may be cut, or a bridge read all ones.
@@ -192,14 +205,17 @@ void judge_no_iommu(const HostFacts& host, const Function& function, std::vector
                   .observed = is_told ? "its group is one of VFIO's no-IOMMU mode: nothing limits the device"
                                       : "it could not be read whether its group is one of VFIO's no-IOMMU mode",
                   .needed = "an IOMMU that covers it",
-                  .remedy = "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+                  .remedy = "",
                   .isolation = ""};
   blockers.push_back(is_told ? blocked(Code::no_iommu, std::move(finding)) : undecided(Code::no_iommu, std::move(finding)));
 }
 
 void judge_vf(const Machine& machine, const Function& function, std::vector<Blocker>& blockers) {
   const auto* physical = function.physical_function ? machine.find(*function.physical_function) : nullptr;
-  if (physical == nullptr || !is_on_vfio(*physical)) return;
+  if (physical == nullptr) return;
+  // Opening a VF does not wake its PF, and without the PF in D0 a VF answers nothing.
+  if (is_asleep(*physical)) blockers.push_back(tell_asleep(*physical, ", the PF of " + function.address.to_string()));
+  if (!is_on_vfio(*physical)) return;
   blockers.push_back(
       blocked(Code::pf_on_vfio_pci, {.where = function.address.to_string(),
                                      .observed = fmt::format("its PF {} is on vfio-pci", physical->address.to_string()),

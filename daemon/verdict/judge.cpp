@@ -129,6 +129,7 @@ Between judge_between(const Machine& machine, const PlatformTables& tables, cons
                               .expected = routing.expected,
                               .directions = routing.directions};
   judge_path(question, findings);
+  judge_tags(question, options.access, findings);
   judge_cookie(question, name, options.address_bits, findings);
   judge_common_group(machine.host(), *initiator.function, *target.function, path, findings);
   return {.path = question,

@@ -3,6 +3,7 @@
 // What the way between the two must be like: its bridges, its packet sizes, its links, and the address that it goes by.
 #pragma once
 
+#include "model/access.h"
 #include "model/target_name.h"
 #include "verdict/findings.h"
 #include "verdict/kernel_rule.h"
@@ -25,6 +26,9 @@ struct PathQuestion {
 };
 
 void judge_path(const PathQuestion& question, Findings& findings);
+
+// Whether what answers reads gives their tags back whole.
+void judge_tags(const PathQuestion& question, Access access, Findings& findings);
 
 // The address by which the initiator would reach the target: the bus address on a switch route, else one that is nobody's.
 void judge_cookie(const PathQuestion& question, const TargetName& name, unsigned address_bits, Findings& findings);

@@ -35,6 +35,25 @@ TEST(Arbiter, LendsNothingThatWasNotOffered) {
   EXPECT_EQ(desk.waiting<OpenHolding>(), 1U);
 }
 
+TEST(Arbiter, LendsNothingThatMayHaveAtsOnceItIsLentUnlessItsFirmwareIsTrusted) {
+  const auto offered = [](const Change& change, bool trusted_firmware = false) {
+    const auto machine = redirecting_switch().build();
+    auto functions = machine.functions();
+    for (auto& function : functions)
+      if (function.address == at(initiator)) change(function);
+    Desk desk(Machine(machine.host(), functions));
+    return desk.answer(desk.ask(caller(0), Offer{.initiator = at(initiator), .trusted_firmware = trusted_firmware})).has_value();
+  };
+  const auto off_in = [](std::optional<std::string> type) {
+    return [=](Function& function) { function.has_ats = true, function.iommu_type = type; };
+  };
+  EXPECT_FALSE(offered(off_in("identity")));
+  EXPECT_FALSE(offered(off_in({})));
+  EXPECT_TRUE(offered(off_in("identity"), true));
+  EXPECT_TRUE(offered(off_in("DMA")));
+  EXPECT_TRUE(offered([](Function& function) { function.iommu_type = "identity"; })) << "without the capability";
+}
+
 TEST(Arbiter, MapsNothingThatWasNotEnabled) {
   ReadyDesk desk;
   const auto holding = desk.hold();

@@ -60,7 +60,11 @@ class Node {
     function_.bus_master = true;
     function_.ats_enabled = false;
     function_.is_without_iommu = false;
-    if (type != PortType::conventional) function_.max_payload = 128;
+    if (type != PortType::conventional) {
+      function_.max_payload = 128;
+      function_.sends_ten_bit_tags = false;
+      function_.completes_ten_bit_tags = true;
+    }
     function_.power_state = PowerState::d0;
     function_.driver = "vfio-pci";
     function_.class_code = 0x088000;

@@ -90,6 +90,10 @@ inline void draw_trouble(HostFacts& host, std::vector<Function>& functions) {
     function.driver = few(std::string("nvme"), std::string("vfio-pci"));
     function.memory_decode = few(std::optional<bool>(false), std::optional<bool>(true));
     function.ats_enabled = few(std::optional<bool>(true), std::optional<bool>(false));
+    function.sends_ten_bit_tags = few(std::optional<bool>(true), std::optional<bool>(false));
+    function.completes_ten_bit_tags = few(std::optional<bool>(false), std::optional<bool>(true));
+    function.has_ats = *function.ats_enabled || few(true, false);
+    function.iommu_type = few(std::optional<std::string>("identity"), std::optional<std::string>("DMA"));
     function.iommu_group = *rc::gen::inRange<std::uint32_t>(1, 6);
     for (auto& bar : function.bars) bar.is_assigned = few(false, true);
     function.is_without_iommu = few(std::optional<bool>(true), std::optional<bool>(false));

@@ -6,6 +6,7 @@
 
 #include "config_space_builder.h"
 #include "sources/config_space.h"
+#include "sources/source.h"
 
 namespace p2pd::test {
 
@@ -39,6 +40,55 @@ TEST(ConfigFacts, ReadAtomicOpsWhereTheCapabilityHasThem) {
   EXPECT_EQ(decode(config).atomic_ops, ops);
   config.set16(pcie + 2, 1 | (downstream << 4));  // version 1 of the capability ends before
   EXPECT_EQ(decode(config).atomic_ops, std::nullopt);
+}
+
+TEST(ConfigFacts, ReadWhatIsSaidOfTenBitTags) {
+  const auto tags = [](const ConfigSpaceBuilder& config, std::size_t readable = 4096) {
+    const auto facts = decode(config, readable);
+    return std::pair{facts.sends_ten_bit_tags, facts.completes_ten_bit_tags};
+  };
+  const auto express = [] { return ConfigSpaceBuilder().pcie(endpoint); };
+  using Tags = std::pair<std::optional<bool>, std::optional<bool>>;
+  EXPECT_EQ(tags(express()), Tags(false, false));
+  EXPECT_EQ(tags(express().set32(pcie + 0x24, 0x1'0000)), Tags(false, true));
+  EXPECT_EQ(tags(express().set32(pcie + 0x24, 0x2'0000).set32(pcie + 0x28, 0x1000)), Tags(true, false));
+  EXPECT_EQ(tags(express().set32(pcie + 0x24, 0xffffffff)), Tags(false, std::nullopt));
+  EXPECT_EQ(tags(express().set32(pcie + 0x28, 0xffffffff)), Tags(std::nullopt, false));
+  EXPECT_EQ(tags(express().set32(pcie + 0x24, 0x1'0000), pcie + 0x28), Tags(std::nullopt, true));
+  EXPECT_EQ(tags(express().set16(pcie + 2, 1).set32(pcie + 0x28, 0x1000)), Tags(false, false)) << "version 1 has none";
+  EXPECT_EQ(tags(ConfigSpaceBuilder()), Tags()) << "conventional";
+}
+
+// In a VF the bit is reserved: its PF's SR-IOV control has it for all of them.
+TEST(ConfigFacts, OfAVirtualFunctionSayNothingOfTheTagsThatItSends) {
+  const auto physical = [](std::uint16_t control) {
+    constexpr unsigned sriov = 0x100;
+    return ConfigSpaceBuilder().pcie(endpoint).sriov({.count = 1, .device = 0x1018}).set16(sriov + 8, control);
+  };
+  const auto virtual_one =
+      ConfigSpaceBuilder().ids(0xffff, 0xffff).class_code(0x020000).pcie(endpoint).set32(pcie + 0x24, 0x1'0000);
+  const auto in_dump = [&](const std::string& before) {
+    const auto machine = parse_dump(before + dump_of("03:00.1 Ethernet controller: a VF", virtual_one.bytes()));
+    EXPECT_TRUE(machine);
+    const auto* found = machine ? machine->find({0, 3, 0, 1}) : nullptr;
+    EXPECT_NE(found, nullptr);
+    return found != nullptr ? std::pair{found->sends_ten_bit_tags, found->completes_ten_bit_tags}
+                            : std::pair<std::optional<bool>, std::optional<bool>>();
+  };
+  const auto below = [&](std::uint16_t control) {
+    return in_dump(dump_of("03:00.0 Ethernet controller: its PF", physical(control).bytes()));
+  };
+  using Tags = std::pair<std::optional<bool>, std::optional<bool>>;
+  EXPECT_EQ(below(0x0009), Tags(false, true));
+  EXPECT_EQ(below(0x0029), Tags(true, true));
+  EXPECT_EQ(in_dump(""), Tags(std::nullopt, true));
+}
+
+TEST(ConfigFacts, TellAtsThatIsOffFromAtsThatIsNotThere) {
+  EXPECT_TRUE(decode(ConfigSpaceBuilder().pcie(endpoint).ats(false)).has_ats);
+  EXPECT_EQ(decode(ConfigSpaceBuilder().pcie(endpoint).ats(false)).ats_enabled, false);
+  EXPECT_FALSE(decode(ConfigSpaceBuilder().pcie(endpoint)).has_ats);
+  EXPECT_EQ(decode(ConfigSpaceBuilder().pcie(endpoint)).ats_enabled, false);
 }
 
 TEST(ConfigFacts, ReadThePortNumberOfPortsOnly) {

@@ -203,6 +203,27 @@ TEST(ReachSet, PassesARedirectWithTranslatedRequestsWherePortsSendThemDirectly) 
   EXPECT_THAT(reach(with_ats(linux_default | Acs::direct_translated | Acs::translation_blocking), "0000:03:00.0"), IsEmpty());
 }
 
+TEST(ReachSet, IsNotCompleteWhereTranslatedRequestsWouldPassAndAtsIsNotKnown) {
+  const auto with = [](std::uint16_t control, const Change& change) {
+    auto functions = a_switch_with(acs(control)).functions();
+    for (auto& function : functions)
+      if (function.address == at("0000:03:00.0")) change(function);
+    return Machine({}, functions);
+  };
+  const auto unread = [](Function& function) { function.ats_enabled.reset(); };
+  const auto off_until_lent = [](Function& function) { function.has_ats = true, function.iommu_type = "identity"; };
+  const auto off = [](Function& function) { function.has_ats = true, function.iommu_type = "DMA"; };
+  constexpr std::uint16_t direct = linux_default | Acs::direct_translated;
+  for (const Change& change : {Change(unread), Change(off_until_lent)}) {
+    EXPECT_FALSE(is_complete(with(direct, change), "0000:03:00.0"));
+    EXPECT_THAT(reach(with(direct, change), "0000:03:00.0"), Contains("0000:04:00.0"));
+    EXPECT_TRUE(is_complete(with(linux_default, change), "0000:03:00.0"));
+    EXPECT_TRUE(is_complete(with(direct | Acs::translation_blocking, change), "0000:03:00.0"));
+  }
+  EXPECT_TRUE(is_complete(with(direct, off), "0000:03:00.0"));
+  EXPECT_THAT(reach(with(direct, off), "0000:03:00.0"), IsEmpty());
+}
+
 TEST(ReachSet, HasThePortsThemselvesWhereEnhancedAcsLeavesTheirMemoryOpen) {
   constexpr std::uint16_t enhanced = 0xff;
   EXPECT_THAT(reach(a_switch_with(acs(linux_default, enhanced)), "0000:03:00.0"), ElementsAre("0000:01:00.0", "0000:02:00.0"));

@@ -180,7 +180,7 @@ std::vector<Case> cases() {
        unknown,
        unknown,
        "0000:03:00.0",
-       "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"},
+       ""},
       {Code::pf_with_vfs,
        "VfsNotInThePicture",
        {.initiator = [](Function& function) { function.has_vfs_enabled = true; }},
@@ -208,7 +208,7 @@ std::vector<Case> cases() {
        no,
        no,
        "0000:03:00.0",
-       "echo N > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"},
+       ""},
       {Code::same_iommu_group, "", {.initiator = in_group(7), .target = in_group(7)}, no, no, "0000:04:00.0", ""},
       {Code::holds_msix,
        "NotRead",
@@ -367,6 +367,8 @@ INSTANTIATE_TEST_SUITE_P(Verdict, Condition, ::testing::ValuesIn(cases()), test_
 TEST(Conditions, AreAllTried) {
   std::set<std::string_view> tried{
       "different-domain", "root-complex-unknown", "different-host-bridge", "asleep", "pf-on-vfio-pci",
+      // verdict_tags_test.cpp
+      "ten-bit-tags",
       // verdict_route_test.cpp
       "reads-not-forwarded", "no-internal-route", "upstream-forwarding-off", "translation-blocked", "ats-bus-address",
       // verdict_described_test.cpp

@@ -10,6 +10,7 @@ namespace p2pd::test {
 
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::Field;
@@ -116,6 +117,26 @@ TEST(Conditions, ASleepingFunctionOnVfioPciIsANoteAndOnAnotherDriverABlocker) {
               Contains(Field(&Blocker::remedy, "echo on > /sys/bus/pci/devices/0000:04:00.0/power/control")));
 }
 
+TEST(Conditions, ASleepingPfIsAReasonAgainstItsVfs) {
+  const auto below = [](const Change& power) {
+    const Machine machine =
+        a_machine().with(a_root_port("0000:00:02.0")
+                             .with(acs_redirect, an_endpoint("0000:03:00.0").with(driver("nvme"), power),
+                                   a_virtual_function("0000:03:00.1", "0000:03:00.0").with(bar(2, 1_MiB))),
+                         a_root_port("0000:00:03.0").with(acs_redirect, an_endpoint("0000:04:00.0").with(bar(2, 1_MiB))));
+    return std::pair{judge(machine, shipped_tables(), at("0000:04:00.0"), target("0000:03:00.1:2")).blockers,
+                     judge(machine, shipped_tables(), at("0000:03:00.1"), target("0000:04:00.0:2")).blockers};
+  };
+  const auto awake = below([](Function&) {});
+  EXPECT_THAT(awake.first, IsEmpty());
+  EXPECT_THAT(awake.second, IsEmpty());
+  const auto suspended = below([](Function& function) { function.power_state = PowerState::d3hot; });
+  const auto tells = ElementsAre(AllOf(Field(&Blocker::code, "asleep"), Field(&Blocker::where, "0000:03:00.0"),
+                                       Field(&Blocker::remedy, "echo on > /sys/bus/pci/devices/0000:03:00.0/power/control")));
+  EXPECT_THAT(suspended.first, tells);
+  EXPECT_THAT(suspended.second, tells);
+}
+
 TEST(Conditions, ATargetThatIsABridgeIsRefused) {
   EXPECT_THAT(codes(Pair{.target_name = "0000:02:01.0:0"}.judged()), Contains("is-bridge"));
 }
@@ -177,6 +198,32 @@ TEST(Conditions, UnreadAtsIsUndecidedOnPciExpressOnly) {
   };
   EXPECT_THAT(codes(unread(PortType::endpoint)), Contains("ats-enabled"));
   EXPECT_THAT(codes(unread(PortType::conventional)), IsEmpty());
+}
+
+// Intel's driver in legacy mode enables ATS when VFIO attaches a domain, not in the identity domain before.
+TEST(Conditions, AtsThatIsOffInAnIdentityDomainMayBeOnOnceLent) {
+  const auto off = [](bool has_ats, std::optional<std::string> type) {
+    auto functions = Pair{.switch_port = acs_redirect}.machine().functions();
+    for (auto& function : functions) {
+      if (function.address != at("0000:03:00.0")) continue;
+      function.has_ats = has_ats;
+      function.iommu_type = type;
+    }
+    return judge({Pair{}.machine().host(), functions}, shipped_tables(), at("0000:03:00.0"), target("0000:04:00.0:2"));
+  };
+  EXPECT_EQ(off(true, "DMA").answer, yes);
+  EXPECT_EQ(off(true, "DMA-FQ").answer, yes);
+  EXPECT_EQ(off(false, "identity").answer, yes);
+  EXPECT_EQ(off(false, {}).answer, yes);
+  const auto remedy_of = [&](const std::optional<std::string>& type) {
+    const auto verdict = off(true, type);
+    EXPECT_THAT(codes(verdict), Contains("ats-enabled"));
+    EXPECT_EQ(verdict.answer, unknown);
+    return verdict.blockers.back().remedy;
+  };
+  EXPECT_EQ(remedy_of("identity"), "iommu=nopt");
+  EXPECT_EQ(remedy_of("unknown"), "cat /sys/bus/pci/devices/0000:03:00.0/iommu_group/type");
+  EXPECT_EQ(remedy_of({}), remedy_of("unknown"));
 }
 
 TEST(Conditions, TheDmaMaskCountsFromTheLastByteAndOnASwitchRouteOnly) {

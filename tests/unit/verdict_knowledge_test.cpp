@@ -59,6 +59,9 @@ void forget_acs(Function& function) { function.acs = {}; }
 void forget_egress(Function& function) { function.acs.egress.clear(); }
 void forget_port_number(Function& function) { function.port_number.reset(); }
 void forget_ats(Function& function) { function.ats_enabled.reset(); }
+void forget_iommu_type(Function& function) { function.iommu_type.reset(); }
+void forget_requester(Function& function) { function.sends_ten_bit_tags.reset(); }
+void forget_completer(Function& function) { function.completes_ten_bit_tags.reset(); }
 void forget_payload(Function& function) { function.max_payload.reset(); }
 void forget_command(Function& function) { function.memory_decode = function.bus_master = std::nullopt; }
 void forget_type(Function& function) { function.port_type = PortType::unknown; }
@@ -81,6 +84,7 @@ void forget_physical_function(Function& function) {
   function.physical_function.reset();
   function.memory_decode.reset();
   function.max_payload.reset();
+  function.sends_ten_bit_tags.reset();
 }
 // As of VFs that are not in the picture: the PF says that there are some.
 void forget_virtual_functions(Function& function) { function.virtual_functions.clear(); }
@@ -98,10 +102,11 @@ void forget_bus_addresses(Function& function) {
 
 void forget_something(Drawn& drawn) {
   using Forget = void (*)(Function&);
-  const auto forget = *rc::gen::element<Forget>(
-      forget_acs, forget_egress, forget_port_number, forget_ats, forget_payload, forget_command, forget_type, forget_parent,
-      forget_group, forget_driver, forget_capabilities, forget_sizes, forget_bus_addresses, forget_regions, forget_no_iommu,
-      forget_link, forget_physical_function, forget_virtual_functions, forget_windows);
+  const auto forget =
+      *rc::gen::element<Forget>(forget_acs, forget_egress, forget_port_number, forget_ats, forget_iommu_type, forget_requester,
+                                forget_completer, forget_payload, forget_command, forget_type, forget_parent, forget_group,
+                                forget_driver, forget_capabilities, forget_sizes, forget_bus_addresses, forget_regions,
+                                forget_no_iommu, forget_link, forget_physical_function, forget_virtual_functions, forget_windows);
   forget(drawn.functions[*rc::gen::inRange<std::size_t>(0, drawn.functions.size())]);
 }
 
@@ -265,6 +270,8 @@ void carry_out(Drawn& drawn, const std::string& remedy) {
     drawn.host.vfio = Tristate::yes;
   } else if (remedy.starts_with("setpci -s ") && remedy.find(" COMMAND=0002") != std::string::npos) {
     drawn.function(at(split(remedy, ' ').at(2))).memory_decode = true;
+  } else if (remedy.starts_with("setpci -s ") && remedy.find(" CAP_EXP+28.w=0000:1000") != std::string::npos) {
+    drawn.function(at(split(remedy, ' ').at(2))).sends_ten_bit_tags = false;
   } else if (remedy.starts_with(bind)) {
     for (const auto& step : split(remedy, '&'))
       if (const auto found = step.find(bind); found != std::string::npos)
@@ -294,6 +301,8 @@ RC_GTEST_PROP(Remedies, MakeThePairWork, ()) {
     if (*rc::gen::inRange(0, 4) == 0) function.driver = "nvme";
     if (*rc::gen::inRange(0, 4) == 0) function.memory_decode = false;
     if (*rc::gen::inRange(0, 4) == 0) function.ats_enabled = true;
+    if (*rc::gen::inRange(0, 4) == 0) function.sends_ten_bit_tags = true;
+    if (*rc::gen::inRange(0, 4) == 0) function.completes_ten_bit_tags = false;
   }
   const auto verdict = drawn.judged();
   RC_CLASSIFY(!verdict.remedies.empty(), "with remedies");
