@@ -114,6 +114,13 @@ def test_a_reset_takes_the_target_away_first_and_gives_it_back_after(pair: Pair,
     pair.assert_lands(pair.holder, "again ")
 
 
+def test_what_is_only_offered_is_opened_for_its_reset(ready: Machine, edu: str) -> None:
+    before = main_pid(ready)
+    ready.run(f"p2p-client reset {edu}")
+    Client(ready).do(f"acquire {edu}")
+    assert main_pid(ready) == before, "p2pd is alive"
+
+
 def test_the_client_reads_back_what_it_wrote(pair: Pair) -> None:
     read = bytes.fromhex(pair.client.do("read")["bytes"])
     assert read.startswith(b"landed" * 3) and pair.guest.memory("ivshmem").startswith(read)
