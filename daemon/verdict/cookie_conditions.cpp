@@ -108,14 +108,18 @@ void judge_translated(const Function& initiator, const Bar& bar, const PathQuest
     });
     return;
   }
-  if (question.expected != Route::switched) return;
+  // What the IOMMU answers with is an address of the CPU's: where buses have others, somebody on the way may answer to it.
   const bool is_elsewhere = bar.cpu_address && bar.bus_address && bar.cpu_address->value != bar.bus_address->value;
-  findings.report(Code::ats_bus_address, is_read && is_elsewhere, [&]() -> Finding {
+  const bool is_switched = question.expected == Route::switched;
+  if (!is_switched && (question.expected != Route::root_complex || !is_elsewhere)) return;
+  findings.report(Code::ats_bus_address, is_switched && is_read && is_elsewhere, [&]() -> Finding {
     return {.where = where,
-            .observed = fmt::format("{}: it has the bus address translated once more, and whether the IOMMU gives the same one "
-                                    "back is not known",
-                                    ats),
-            .needed = "ATS off on a switch route",
+            .observed = is_switched ? fmt::format("{}: it has the bus address translated once more, and whether the IOMMU gives "
+                                                  "the same one back is not known",
+                                                  ats)
+                                    : fmt::format("{}: it sends the address {:#x}, as the CPU has it; the bus has {:#x}", ats,
+                                                  bar.cpu_address->value, bar.bus_address->value),
+            .needed = is_switched ? "ATS off on a switch route" : "one address for both, or ATS off",
             .remedy = remedy,
             .isolation = ""};
   });
