@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "topology/acs.h"
 #include "verdict/codes.h"
 #include "verdict/conditions.h"
 #include "verdict/path_conditions.h"
@@ -26,12 +27,21 @@ void doubt_bus_address(const TargetName& name, Findings& findings) {
   });
 }
 
-// On its own way up a request must meet no bridge that takes the address for its own side.
+// On its own way up a request must meet nobody who takes the address for itself or its own side: neither a bridge, nor who is
+// beside one, unless all is redirected there. Who is beside the two where the paths part is judged with the target's windows.
 void judge_way_up(const PathQuestion& question, const Bar& bar, const TargetName& name, Findings& findings) {
   const auto range = bus_range_of(bar, name);
   if (!range) return;
-  for (const auto* bridge : question.path.initiator_arm)
-    if (forwards_down(*bridge, *range)) findings.doubt(Code::bar_not_routed, [&] { return tell_taken(name, *range, *bridge); });
+  const auto tell = [&](const Function& by) {
+    findings.doubt(Code::bar_not_routed, [&] { return tell_taken(name, *range, by); });
+  };
+  const auto arm = question.path.initiator_arm;
+  for (std::size_t i = 0; i < arm.size(); ++i) {
+    if (forwards_down(*arm[i], *range) || takes(*arm[i], *range)) tell(*arm[i]);
+    if (i + 1 == arm.size()) return;
+    for (const auto* beside : question.machine.children_of(arm[i + 1]->address))
+      if (beside != arm[i] && takes(*beside, *range) && turn_of_request(*arm[i], *beside) != Turn::up) tell(*beside);
+  }
 }
 
 // Where a picture does not tell reserved regions: where interrupts go on x86, and what AMD's IOMMUs leave to HyperTransport

@@ -200,6 +200,23 @@ TEST(TranslatedRequests, HaveTheAddressOfTheCpuWhichMayBeSomebodyElsesOnTheBus) 
   EXPECT_EQ(below([](Function&) {}, 4_GiB).answer, yes) << "what goes up untranslated has an address of the IOMMU's";
 }
 
+TEST(TranslatedRequests, HaveTheAddressOfTheCpuWhichMayBeSomebodyElsesOnTheBus) {
+  const auto port = acs(static_cast<std::uint16_t>(rr | cr | uf | Acs::direct_translated));
+  const auto below = [&](const Change& initiator, std::uint64_t offset) {
+    const auto elsewhere = [=](Function& function) {
+      for (auto& bar : function.bars) bar.cpu_address = CpuAddress{bar.bus_address->value + offset};
+    };
+    return between(changed(Pair{.initiator = initiator, .switch_port = port}.machine(), "0000:04:00.0", elsewhere));
+  };
+  EXPECT_EQ(below(with_ats, 0).route, Route::root_complex);
+  EXPECT_THAT(codes(below(with_ats, 0)), ElementsAre("ats-enabled"));
+  const auto verdict = below(with_ats, 4_GiB);
+  EXPECT_EQ(verdict.route, Route::root_complex);
+  EXPECT_THAT(codes(verdict), ElementsAre("ats-bus-address", "ats-enabled"));
+  EXPECT_EQ(verdict.possible, unknown);
+  EXPECT_EQ(below([](Function&) {}, 4_GiB).answer, yes) << "what goes up untranslated has an address of the IOMMU's";
+}
+
 }
 
 TEST(Windows, MustCoverTheTargetAtEveryBridgeAboveIt) {
