@@ -69,17 +69,22 @@ void ask_platform(RootComplex& answer, const HostBridge& a, const HostBridge& b)
   answer.reads = decide(listed, a.known, b.known, &RootComplexEntry::reads);
   answer.joins_domains =
       !is_one_domain && a.known != nullptr && b.known != nullptr && a.known->between_domains && b.known->between_domains;
-  for (const auto* known : {a.known, b.known}) {
+  const auto follow = [&](const HostBridge& bridge, const About& about) {
+    answer.host_bridge = bridge;
+    answer.knows_better = &about;
+  };
+  for (const auto* bridge : {&a, &b}) {
+    const auto* known = bridge->known;
     if (known == nullptr) continue;
     const bool is_other = answer.writes != listed || answer.reads != listed;
     if (is_other && (answer.knows_better == nullptr || known->writes != Tristate::yes || known->reads != Tristate::yes))
-      answer.knows_better = &known->about;
+      follow(*bridge, known->about);
     if (known->about.is_unsafe) answer.is_unsafe = &known->about;
   }
-  for (const auto* closed : {a.closed, b.closed}) {
-    if (closed == nullptr) continue;
+  for (const auto* bridge : {&a, &b}) {
+    if (bridge->closed == nullptr) continue;
     answer.writes = answer.reads = Tristate::no;
-    answer.knows_better = &closed->about;
+    follow(*bridge, bridge->closed->about);
   }
   if (answer.cpu != nullptr && answer.cpu->about.is_unsafe) answer.is_unsafe = &answer.cpu->about;
   for (const auto* entry : {a.entry, b.entry})
@@ -124,7 +129,7 @@ RootComplex root_complex_between(const HostFacts& host, const PlatformTables& ta
 }
 
 std::string RootComplex::where() const {
-  if (cpu != nullptr) return "";
+  if (cpu != nullptr && knows_better == nullptr) return "";
   if (host_bridge.known_by == nullptr) return fmt::format("pci{:04x}:{:02x}", host_bridge.domain, host_bridge.bus);
   return host_bridge.known_by->address.to_string();
 }

@@ -51,7 +51,7 @@ struct RootComplex {
   const About* is_unsafe = nullptr;
 
   // Texts are made when they are asked for: most pairs need none.
-  [[nodiscard]] std::string where() const;   // the function that the host bridge is known by; "" when the CPU decides
+  [[nodiscard]] std::string where() const;   // the function that the host bridge is known by; "" when only the CPU decides
   [[nodiscard]] std::string reason() const;  // one sentence: which entry, or what is in no list
 };
 
