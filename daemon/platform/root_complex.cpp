@@ -5,13 +5,16 @@
 
 #include <algorithm>
 
+#include "platform/ports.h"
+
 namespace p2pd {
 
 namespace {
 
 const CpuEntry* find_cpu(const PlatformTables& tables, const HostFacts& host) {
+  const auto kernel = kernel_of_entries(host, tables);
   const auto found = std::find_if(tables.cpus.begin(), tables.cpus.end(), [&](const CpuEntry& entry) {
-    return entry.vendor == host.cpu_vendor && host.cpu_family >= entry.since_family;
+    return entry.about.applies_to(kernel) && entry.vendor == host.cpu_vendor && host.cpu_family >= entry.since_family;
   });
   return found == tables.cpus.end() ? nullptr : &*found;
 }
@@ -98,8 +101,9 @@ HostBridge host_bridge_above(const Machine& machine, const PlatformTables& table
   // for devices that were plugged into a root bus later.
   const auto* first = machine.first_on_bus(topmost.root_domain, topmost.root_bus);
   HostBridge bridge{.domain = topmost.root_domain, .bus = topmost.root_bus, .known_by = first, .key = key_of(first)};
-  if (first != nullptr) bridge.known = find_root_complex(tables, kernel, *first);
-  const auto* isolated = find_isolated_port(tables, kernel, topmost);
+  const auto running = kernel_of_entries(machine.host(), tables);
+  if (first != nullptr) bridge.known = find_root_complex(tables, running, *first);
+  const auto* isolated = find_isolated_port(tables, running, topmost);
   if (isolated != nullptr && isolated->has_no_peers) bridge.closed = isolated;
   if (bridge.key != HostBridge::Key::usable) return bridge;
   // The first entry that matches decides, p2pdma.c __host_bridge_whitelist().

@@ -23,7 +23,8 @@ struct HostBridge {
   const IsolatedPort* closed = nullptr;     // the port passes nothing to another root port
 };
 
-// `topmost`: the last of a way up. `kernel`: whose tables, major * 1000 + minor. Lives as long as machine and tables.
+// `topmost`: the last of a way up. `kernel`: whose list, major * 1000 + minor; all other entries count for the running kernel.
+// Lives as long as machine and tables.
 [[nodiscard]] HostBridge host_bridge_above(const Machine& machine, const PlatformTables& tables, unsigned kernel,
                                            const Function& topmost);
 

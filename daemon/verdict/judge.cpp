@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "platform/kernel_release.h"
+#include "platform/ports.h"
 #include "topology/topology.h"
 #include "verdict/codes.h"
 #include "verdict/conditions.h"
@@ -59,8 +60,8 @@ Tristate as_described(Tristate described, Tristate ruled) { return ruled == Tris
 struct DescribedRouting {
   Routing routing;
   bool is_by_description = false;  // it decided, or what it says is against the pair
-};
   bool is_refused = false;         // what goes up to the root complex is known not to come down, whatever it says
+};
 
 // Between domains find_route() asks the root complex only where an entry joins them.
 void tell_refused(const RouteQuestion& question, Findings& findings) {
@@ -105,8 +106,8 @@ struct Between {
   PathQuestion path;
   std::optional<Description> description;
   bool is_by_description = false;
-  const About* is_unsafe = nullptr;  // an operator's entry without which the root complex would not count
   bool is_refused = false;           // so the description does not count
+  const About* is_unsafe = nullptr;  // an operator's entry without which the root complex would not count
   KernelRule::MapType map_type = KernelRule::MapType::unknown;
   Rule decided_by = Rule::route;
 };
@@ -147,8 +148,8 @@ Between judge_between(const Machine& machine, const PlatformTables& tables, cons
   return {.path = question,
           .description = std::move(description),
           .is_by_description = is_by_description,
-          .is_unsafe = routing.route == Route::root_complex ? root_complex.is_unsafe : nullptr,
           .is_refused = is_refused,
+          .is_unsafe = routing.route == Route::root_complex ? root_complex.is_unsafe : nullptr,
           .map_type = kernel,
           .decided_by = routing.decided_by};
 }
@@ -180,8 +181,9 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   Findings findings(verdict.blockers);
   const auto kernel = choose_table(machine.host(), tables);
   auto options = asked;
-  const auto* entry = asked.address_bits == 0 ? find_initiator(tables, kernel, *from) : nullptr;
-  if (options.address_bits == 0) options.address_bits = address_bits_of(tables, kernel, *from);
+  const auto running = kernel_of_entries(machine.host(), tables);
+  const auto* entry = asked.address_bits == 0 ? find_initiator(tables, running, *from) : nullptr;
+  if (options.address_bits == 0) options.address_bits = address_bits_of(tables, running, *from);
   const auto initiator_place = place_of(machine, tables, kernel, *from);
   const auto target_place = place_of(machine, tables, kernel, *to);
   const auto between = judge_between(machine, tables, {initiator_place, target_place, target}, options, findings);
@@ -239,7 +241,7 @@ PairEnd Outliner::initiator(const Address& address) const {
   if (function == nullptr) return end;
   std::vector<std::string> notes;
   end.place = place_of(machine_, tables_, kernel_, *function);
-  end.address_bits = address_bits_of(tables_, kernel_, *function);
+  end.address_bits = address_bits_of(tables_, kernel_of_entries(machine_.host(), tables_), *function);
   judge_initiator(machine_, *function, {end.blockers, notes});
   judge_group(machine_, *function, end.group_blockers);
   return end;
