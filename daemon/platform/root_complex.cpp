@@ -36,7 +36,7 @@ Forwarding below(const HostBridge& bridge, bool is_same_bridge) {
   }
   if (bridge.entry == nullptr) return Forwarding::not_listed;
   if (bridge.entry->same_bridge_only && !is_same_bridge) return Forwarding::same_bridge_only;
-  return bridge.entry->is_vouched_for ? Forwarding::yes : Forwarding::not_listed;
+  return bridge.entry->is_vouched_for && bridge.unlisted == nullptr ? Forwarding::yes : Forwarding::not_listed;
 }
 
 Tristate by_the_list(Forwarding forwarding) {
@@ -122,7 +122,7 @@ RootComplex root_complex_between(const HostFacts& host, const PlatformTables& ta
   } else {
     const bool is_same_bridge = a.domain == b.domain && a.bus == b.bus;
     answer.forwarding = below(a, is_same_bridge);
-    if (!is_same_bridge && answer.forwarding == Forwarding::yes) {
+    if (answer.forwarding == Forwarding::yes) {
       answer.host_bridge = b;
       answer.forwarding = below(b, is_same_bridge);
     }
@@ -144,6 +144,9 @@ std::string RootComplex::reason() const {
   if (host_bridge.known_by == nullptr) return "no function is on this root bus";
   const auto name = fmt::format("host bridge {:04x}:{:04x}", host_bridge.known_by->vendor, host_bridge.known_by->device);
   if (host_bridge.key == HostBridge::Key::unread) return name + ": its port type could not be read";
+  if (host_bridge.unlisted != nullptr && forwarding == Forwarding::not_listed)
+    return fmt::format("{} is the processor's, and {} is a port of its chipset, or of a VMD, which is in no list", name,
+                       host_bridge.unlisted->address.to_string());
   if (host_bridge.entry != nullptr) {
     const auto* extent = forwarding == Forwarding::same_bridge_only ? "forwards below one host bridge only" : "forwards";
     return fmt::format("{} ({}) {}", name, host_bridge.entry->about.what, extent);

@@ -19,6 +19,7 @@ struct HostBridge {
   const Function* known_by = nullptr;  // the function that the list is keyed by; null: there is none
   enum class Key : std::uint8_t { missing, unread, no_host_bridge, usable } key = Key::missing;
   const HostBridgeEntry* entry = nullptr;   // what the list says; null: it is in no list
+  const Function* unlisted = nullptr;       // a root port there of which the list does not say that it forwards
   const RootComplexEntry* known = nullptr;  // what somebody tried; null: nobody
   const IsolatedPort* closed = nullptr;     // the port passes nothing to another root port
 };
