@@ -6,6 +6,7 @@
 
 #include "arbiter/arbiter.h"
 #include "arbiter/terms.h"
+#include "platform/ports.h"
 #include "topology/topology.h"
 
 namespace p2pd {
@@ -82,7 +83,7 @@ void Arbiter::on(RequestId id, const Caller& caller, Acquire& command) {
   if (static_cast<std::uint64_t>(held) >= settings_.limits.holdings)
     return refused({ErrorCode::quota_exceeded, fmt::format("uid {} has {} holdings already", caller.euid, held)});
 
-  const auto known_bits = address_bits_of(tables_, choose_table(machine_->host(), tables_), **function);
+  const auto known_bits = address_bits_of(tables_, kernel_of_entries(machine_->host(), tables_), **function);
   const auto address_bits = command.address_bits != 0 ? command.address_bits : known_bits;
   const HoldingId holding{next_id_++};
   state_.holdings.emplace(holding, Holding{.id = holding,

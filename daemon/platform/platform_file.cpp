@@ -99,10 +99,11 @@ class PlatformReader {
     TomlFields fields(one, errors_);
     ChipsetPort entry;
     entry.which = read_which(fields);
-    // The one layout that there is; said, so that a file is read the same way when there is another.
-    if (fields.number("acs_control_offset", 0, 0xfff) != 8) fields.fail("acs_control_offset", "only 8 is known");
+    entry.acs_control_offset = fields.number("acs_control_offset", 0, 0xfff);
+    if (entry.acs_control_offset != 6 && entry.acs_control_offset != 8)
+      fields.fail("acs_control_offset", "only 6, the standard's, and 8 are known");
     // Whoever has the control read elsewhere can make a redirect vanish.
-    entry.about = read_about(fields, true);
+    entry.about = read_about(fields, entry.acs_control_offset != 6);
     file_.tables.chipset_ports.push_back(std::move(entry));
   }
 

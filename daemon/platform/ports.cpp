@@ -7,12 +7,12 @@
 
 namespace p2pd {
 
-unsigned kernel_of_ports(const HostFacts& host, const PlatformTables& tables) {
+unsigned kernel_of_entries(const HostFacts& host, const PlatformTables& tables) {
   return parse_kernel_release(host.kernel_release).value_or(tables.newest_kernel);
 }
 
 Machine with_known_ports(Machine machine, const PlatformTables& tables) {
-  const auto kernel = kernel_of_ports(machine.host(), tables);
+  const auto kernel = kernel_of_entries(machine.host(), tables);
   const auto know = [&](Function& function) {
     auto found = find_port(tables, kernel, function);
     const bool is_known = found.chipset != nullptr || found.isolated != nullptr;

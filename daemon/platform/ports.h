@@ -8,8 +8,8 @@
 
 namespace p2pd {
 
-// For which kernel the entries count: its own, where it is known.
-[[nodiscard]] unsigned kernel_of_ports(const HostFacts& host, const PlatformTables& tables);
+// For which kernel entries count: the machine's own, where it is known. Only of host bridges the newest list may.
+[[nodiscard]] unsigned kernel_of_entries(const HostFacts& host, const PlatformTables& tables);
 
 // Every function with its ACS as it works. The same again when it was told before, by these tables or others.
 [[nodiscard]] Machine with_known_ports(Machine machine, const PlatformTables& tables);

@@ -5,13 +5,16 @@
 
 #include <algorithm>
 
+#include "platform/ports.h"
+
 namespace p2pd {
 
 namespace {
 
 const CpuEntry* find_cpu(const PlatformTables& tables, const HostFacts& host) {
+  const auto kernel = kernel_of_entries(host, tables);
   const auto found = std::find_if(tables.cpus.begin(), tables.cpus.end(), [&](const CpuEntry& entry) {
-    return entry.vendor == host.cpu_vendor && host.cpu_family >= entry.since_family;
+    return entry.about.applies_to(kernel) && entry.vendor == host.cpu_vendor && host.cpu_family >= entry.since_family;
   });
   return found == tables.cpus.end() ? nullptr : &*found;
 }
@@ -33,7 +36,7 @@ Forwarding below(const HostBridge& bridge, bool is_same_bridge) {
   }
   if (bridge.entry == nullptr) return Forwarding::not_listed;
   if (bridge.entry->same_bridge_only && !is_same_bridge) return Forwarding::same_bridge_only;
-  return bridge.entry->is_vouched_for ? Forwarding::yes : Forwarding::not_listed;
+  return bridge.entry->is_vouched_for && bridge.unlisted == nullptr ? Forwarding::yes : Forwarding::not_listed;
 }
 
 Tristate by_the_list(Forwarding forwarding) {
@@ -69,17 +72,22 @@ void ask_platform(RootComplex& answer, const HostBridge& a, const HostBridge& b)
   answer.reads = decide(listed, a.known, b.known, &RootComplexEntry::reads);
   answer.joins_domains =
       !is_one_domain && a.known != nullptr && b.known != nullptr && a.known->between_domains && b.known->between_domains;
-  for (const auto* known : {a.known, b.known}) {
+  const auto follow = [&](const HostBridge& bridge, const About& about) {
+    answer.host_bridge = bridge;
+    answer.knows_better = &about;
+  };
+  for (const auto* bridge : {&a, &b}) {
+    const auto* known = bridge->known;
     if (known == nullptr) continue;
     const bool is_other = answer.writes != listed || answer.reads != listed;
     if (is_other && (answer.knows_better == nullptr || known->writes != Tristate::yes || known->reads != Tristate::yes))
-      answer.knows_better = &known->about;
+      follow(*bridge, known->about);
     if (known->about.is_unsafe) answer.is_unsafe = &known->about;
   }
-  for (const auto* closed : {a.closed, b.closed}) {
-    if (closed == nullptr) continue;
+  for (const auto* bridge : {&a, &b}) {
+    if (bridge->closed == nullptr) continue;
     answer.writes = answer.reads = Tristate::no;
-    answer.knows_better = &closed->about;
+    follow(*bridge, bridge->closed->about);
   }
   if (answer.cpu != nullptr && answer.cpu->about.is_unsafe) answer.is_unsafe = &answer.cpu->about;
   for (const auto* entry : {a.entry, b.entry})
@@ -93,8 +101,9 @@ HostBridge host_bridge_above(const Machine& machine, const PlatformTables& table
   // for devices that were plugged into a root bus later.
   const auto* first = machine.first_on_bus(topmost.root_domain, topmost.root_bus);
   HostBridge bridge{.domain = topmost.root_domain, .bus = topmost.root_bus, .known_by = first, .key = key_of(first)};
-  if (first != nullptr) bridge.known = find_root_complex(tables, kernel, *first);
-  const auto* isolated = find_isolated_port(tables, kernel, topmost);
+  const auto running = kernel_of_entries(machine.host(), tables);
+  if (first != nullptr) bridge.known = find_root_complex(tables, running, *first);
+  const auto* isolated = find_isolated_port(tables, running, topmost);
   if (isolated != nullptr && isolated->has_no_peers) bridge.closed = isolated;
   if (bridge.key != HostBridge::Key::usable) return bridge;
   // The first entry that matches decides, p2pdma.c __host_bridge_whitelist().
@@ -113,7 +122,7 @@ RootComplex root_complex_between(const HostFacts& host, const PlatformTables& ta
   } else {
     const bool is_same_bridge = a.domain == b.domain && a.bus == b.bus;
     answer.forwarding = below(a, is_same_bridge);
-    if (!is_same_bridge && answer.forwarding == Forwarding::yes) {
+    if (answer.forwarding == Forwarding::yes) {
       answer.host_bridge = b;
       answer.forwarding = below(b, is_same_bridge);
     }
@@ -124,7 +133,7 @@ RootComplex root_complex_between(const HostFacts& host, const PlatformTables& ta
 }
 
 std::string RootComplex::where() const {
-  if (cpu != nullptr) return "";
+  if (cpu != nullptr && knows_better == nullptr) return "";
   if (host_bridge.known_by == nullptr) return fmt::format("pci{:04x}:{:02x}", host_bridge.domain, host_bridge.bus);
   return host_bridge.known_by->address.to_string();
 }
@@ -135,6 +144,9 @@ std::string RootComplex::reason() const {
   if (host_bridge.known_by == nullptr) return "no function is on this root bus";
   const auto name = fmt::format("host bridge {:04x}:{:04x}", host_bridge.known_by->vendor, host_bridge.known_by->device);
   if (host_bridge.key == HostBridge::Key::unread) return name + ": its port type could not be read";
+  if (host_bridge.unlisted != nullptr && forwarding == Forwarding::not_listed)
+    return fmt::format("{} is the processor's, and {} is a port of its chipset, or of a VMD, which is in no list", name,
+                       host_bridge.unlisted->address.to_string());
   if (host_bridge.entry != nullptr) {
     const auto* extent = forwarding == Forwarding::same_bridge_only ? "forwards below one host bridge only" : "forwards";
     return fmt::format("{} ({}) {}", name, host_bridge.entry->about.what, extent);

@@ -19,11 +19,13 @@ struct HostBridge {
   const Function* known_by = nullptr;  // the function that the list is keyed by; null: there is none
   enum class Key : std::uint8_t { missing, unread, no_host_bridge, usable } key = Key::missing;
   const HostBridgeEntry* entry = nullptr;   // what the list says; null: it is in no list
+  const Function* unlisted = nullptr;       // a root port there of which the list does not say that it forwards
   const RootComplexEntry* known = nullptr;  // what somebody tried; null: nobody
   const IsolatedPort* closed = nullptr;     // the port passes nothing to another root port
 };
 
-// `topmost`: the last of a way up. `kernel`: whose tables, major * 1000 + minor. Lives as long as machine and tables.
+// `topmost`: the last of a way up. `kernel`: whose list, major * 1000 + minor; all other entries count for the running kernel.
+// Lives as long as machine and tables.
 [[nodiscard]] HostBridge host_bridge_above(const Machine& machine, const PlatformTables& tables, unsigned kernel,
                                            const Function& topmost);
 
@@ -51,7 +53,7 @@ struct RootComplex {
   const About* is_unsafe = nullptr;
 
   // Texts are made when they are asked for: most pairs need none.
-  [[nodiscard]] std::string where() const;   // the function that the host bridge is known by; "" when the CPU decides
+  [[nodiscard]] std::string where() const;   // the function that the host bridge is known by; "" when only the CPU decides
   [[nodiscard]] std::string reason() const;  // one sentence: which entry, or what is in no list
 };
 

@@ -28,10 +28,13 @@ const Entry* find_most_careful(const std::vector<Entry>& entries, Key key, unsig
   return found;
 }
 
-template <class Entry>
-const Entry* find_port_entry(const std::vector<Entry>& entries, unsigned kernel, const Function& function) {
+constexpr auto any_entry = [](const auto&) { return true; };
+
+template <class Entry, class Is = decltype(any_entry)>
+const Entry* find_port_entry(const std::vector<Entry>& entries, unsigned kernel, const Function& function,
+                             const Is& is_wanted = any_entry) {
   const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
-    return entry.about.applies_to(kernel) && entry.which.contains(function);
+    return is_wanted(entry) && entry.about.applies_to(kernel) && entry.which.contains(function);
   });
   return found == entries.end() ? nullptr : &*found;
 }
@@ -55,10 +58,15 @@ const IsolatedPort* find_isolated_port(const PlatformTables& tables, unsigned ke
   return find_port_entry(tables.isolated_ports, kernel, function);
 }
 
+const ChipsetPort* find_chipset_port(const PlatformTables& tables, unsigned kernel, const Function& function) {
+  return find_port_entry(tables.chipset_ports, kernel, function);
+}
+
 PortFinding find_port(const PlatformTables& tables, unsigned kernel, const Function& function) {
   const auto& standard = function.acs_by_standard();
   PortFinding finding{.acs = standard};
-  finding.chipset = find_port_entry(tables.chipset_ports, kernel, function);
+  finding.chipset = find_port_entry(tables.chipset_ports, kernel, function,
+                                    [](const ChipsetPort& entry) { return entry.acs_control_offset != 6; });
   if (finding.chipset != nullptr && standard.state == Acs::State::present) {
     // The dword behind the capability is the control; where it was not read nothing is known.
     finding.acs = standard.next_dword ? Acs{.state = Acs::State::present,

@@ -79,9 +79,11 @@ struct IsolatedPort {
   bool operator==(const IsolatedPort&) const = default;
 };
 
-// Has its ACS capability in two dwords instead of two words: quirks.c pci_quirk_intel_spt_pch_acs().
+// A root port that is not the processor's but its chipset's: what the lists say of the processor is not said of it.
 struct ChipsetPort {
   Which which;
+  // Not 6, as the standard has it: ACS is in two dwords instead of two words, quirks.c pci_quirk_intel_spt_pch_acs().
+  unsigned acs_control_offset = 6;
   About about;
 
   bool operator==(const ChipsetPort&) const = default;
@@ -128,9 +130,10 @@ struct PlatformTables {
 struct PortFinding {
   Acs acs;
   const IsolatedPort* isolated = nullptr;
-  const ChipsetPort* chipset = nullptr;
+  const ChipsetPort* chipset = nullptr;  // that has its control at another place
 };
 [[nodiscard]] const IsolatedPort* find_isolated_port(const PlatformTables& tables, unsigned kernel, const Function& function);
+[[nodiscard]] const ChipsetPort* find_chipset_port(const PlatformTables& tables, unsigned kernel, const Function& function);
 [[nodiscard]] PortFinding find_port(const PlatformTables& tables, unsigned kernel, const Function& function);
 
 // The entry that decides how far an initiator reaches: the narrowest, unless an unsafe one says otherwise; null: none.

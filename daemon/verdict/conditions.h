@@ -25,6 +25,8 @@ void judge_windows(const Machine& machine, const Function& target, const TargetN
 [[nodiscard]] std::optional<Range<BusAddress>> bus_range_of(const Bar& bar, const TargetName& name);
 // What part of it a bridge above somebody else would send there.
 [[nodiscard]] bool forwards_down(const Function& bridge, const Range<BusAddress>& range);
+// Whether it answers to some of it now, by a BAR or a window.
+[[nodiscard]] bool takes(const Function& function, const Range<BusAddress>& range);
 [[nodiscard]] Finding tell_taken(const TargetName& name, const Range<BusAddress>& range, const Function& by);
 
 struct FunctionFinding {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "topology/acs.h"
 #include "verdict/codes.h"
 #include "verdict/conditions.h"
 #include "verdict/path_conditions.h"
@@ -26,12 +27,21 @@ void doubt_bus_address(const TargetName& name, Findings& findings) {
   });
 }
 
-// On its own way up a request must meet no bridge that takes the address for its own side.
+// On its own way up a request must meet nobody who takes the address for itself or its own side: neither a bridge, nor who is
+// beside one, unless all is redirected there. Who is beside the two where the paths part is judged with the target's windows.
 void judge_way_up(const PathQuestion& question, const Bar& bar, const TargetName& name, Findings& findings) {
   const auto range = bus_range_of(bar, name);
   if (!range) return;
-  for (const auto* bridge : question.path.initiator_arm)
-    if (forwards_down(*bridge, *range)) findings.doubt(Code::bar_not_routed, [&] { return tell_taken(name, *range, *bridge); });
+  const auto tell = [&](const Function& by) {
+    findings.doubt(Code::bar_not_routed, [&] { return tell_taken(name, *range, by); });
+  };
+  const auto arm = question.path.initiator_arm;
+  for (std::size_t i = 0; i < arm.size(); ++i) {
+    if (forwards_down(*arm[i], *range) || takes(*arm[i], *range)) tell(*arm[i]);
+    if (i + 1 == arm.size()) return;
+    for (const auto* beside : question.machine.children_of(arm[i + 1]->address))
+      if (beside != arm[i] && takes(*beside, *range) && turn_of_request(*arm[i], *beside) != Turn::up) tell(*beside);
+  }
 }
 
 // Where a picture does not tell reserved regions: where interrupts go on x86, and what AMD's IOMMUs leave to HyperTransport
@@ -108,14 +118,18 @@ void judge_translated(const Function& initiator, const Bar& bar, const PathQuest
     });
     return;
   }
-  if (question.expected != Route::switched) return;
+  // What the IOMMU answers with is an address of the CPU's: where buses have others, somebody on the way may answer to it.
   const bool is_elsewhere = bar.cpu_address && bar.bus_address && bar.cpu_address->value != bar.bus_address->value;
-  findings.report(Code::ats_bus_address, is_read && is_elsewhere, [&]() -> Finding {
+  const bool is_switched = question.expected == Route::switched;
+  if (!is_switched && (question.expected != Route::root_complex || !is_elsewhere)) return;
+  findings.report(Code::ats_bus_address, is_switched && is_read && is_elsewhere, [&]() -> Finding {
     return {.where = where,
-            .observed = fmt::format("{}: it has the bus address translated once more, and whether the IOMMU gives the same one "
-                                    "back is not known",
-                                    ats),
-            .needed = "ATS off on a switch route",
+            .observed = is_switched ? fmt::format("{}: it has the bus address translated once more, and whether the IOMMU gives "
+                                                  "the same one back is not known",
+                                                  ats)
+                                    : fmt::format("{}: it sends the address {:#x}, as the CPU has it; the bus has {:#x}", ats,
+                                                  bar.cpu_address->value, bar.bus_address->value),
+            .needed = is_switched ? "ATS off on a switch route" : "one address for both, or ATS off",
             .remedy = remedy,
             .isolation = ""};
   });

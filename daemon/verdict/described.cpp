@@ -11,16 +11,6 @@ std::string words(const Reach& reach) {
   return fmt::format("writes {}, reads {}", to_string(reach.writes), to_string(reach.reads));
 }
 
-// Of what the initiator is to do, the least that is described.
-Tristate least_of(const Reach& reach, Access access) {
-  auto least = Tristate::yes;
-  for (const auto& [kind, answer] : {std::pair{Access::write, reach.writes}, {Access::read, reach.reads}}) {
-    if (!allows(access, kind) || answer == Tristate::yes) continue;
-    if (least != Tristate::no) least = answer;
-  }
-  return least;
-}
-
 Finding tell(const Description& description) {
   return {.where = description.source,
           .observed = words(description.reach),
@@ -30,6 +20,15 @@ Finding tell(const Description& description) {
 }
 
 }  // namespace
+
+Tristate least_of(const Reach& reach, Access access) {
+  auto least = Tristate::yes;
+  for (const auto& [kind, answer] : {std::pair{Access::write, reach.writes}, {Access::read, reach.reads}}) {
+    if (!allows(access, kind) || answer == Tristate::yes) continue;
+    if (least != Tristate::no) least = answer;
+  }
+  return least;
+}
 
 bool is_left_open(const RuledWay& way) {
   return way.route == Route::none && (way.is_between_domains || way.weight.possible() == Answer::unknown);
@@ -51,8 +50,10 @@ bool judge_contradiction(const Description& description, Access access, Findings
   return is_against;
 }
 
-void note_description(const Description& description, std::vector<std::string>& notes) {
-  notes.push_back(fmt::format("described: {} says {}", description.source, words(description.reach)));
+void note_description(const Description& description, bool is_refused, std::vector<std::string>& notes) {
+  notes.push_back(
+      fmt::format("described: {} says {}{}", description.source, words(description.reach),
+                  is_refused ? "; it does not count, for what goes up to the root complex is known not to get there" : ""));
   notes.insert(notes.end(), description.notes.begin(), description.notes.end());
 }
 

@@ -15,6 +15,9 @@
 
 namespace p2pd {
 
+// Of what the initiator is to do, the least that is described.
+[[nodiscard]] Tristate least_of(const Reach& reach, Access access);
+
 // What the rules said: the route, and what they found against it.
 struct RuledWay {
   Route route = Route::none;
@@ -31,6 +34,7 @@ struct RuledWay {
 // Where the rules decided, and the description knows of less: the more careful one counts. Says whether it is against the pair.
 bool judge_contradiction(const Description& description, Access access, Findings& findings);
 
-void note_description(const Description& description, std::vector<std::string>& notes);
+// `is_refused`: it does not count, because nothing comes down from the root complex.
+void note_description(const Description& description, bool is_refused, std::vector<std::string>& notes);
 
 }  // namespace p2pd

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "platform/kernel_release.h"
+#include "platform/ports.h"
 #include "topology/topology.h"
 #include "verdict/codes.h"
 #include "verdict/conditions.h"
@@ -59,40 +60,53 @@ Tristate as_described(Tristate described, Tristate ruled) { return ruled == Tris
 struct DescribedRouting {
   Routing routing;
   bool is_by_description = false;  // it decided, or what it says is against the pair
+  bool is_refused = false;         // what goes up to the root complex is known not to come down, whatever it says
 };
 
-// Where the rules leave it open the description decides, else they do.
+// Between domains find_route() asks the root complex only where an entry joins them.
+void tell_refused(const RouteQuestion& question, Findings& findings) {
+  if (question.root_complex.joins_domains) return;
+  if (question.forwards.writes == Tristate::no)
+    tell_no_way_through_root(question, {}, findings);
+  else
+    tell_reads_not_forwarded(question, findings);
+}
+
+// Where the rules leave it open the description decides, unless what it says would not come down again; else they do.
 DescribedRouting find_described_route(const RouteQuestion& question, const Description& description, Findings& findings) {
   Findings by_rules;
   auto routing = find_route(question, by_rules);
   const bool is_between_domains = question.initiator.address.domain != question.target.address.domain;
-  // In a virtual machine root complexes are made up. Between domains nothing else of the rules is about the pair.
+  // In a virtual machine root complexes are made up. Elsewhere what is described goes up, by all that is above the two: its
+  // address is nobody's before the root complex.
   const bool is_physical = question.machine.host().virtualization == "none";
-  const auto forwards = is_physical ? question.forwards : Forwards{};
-  const bool is_refused = is_between_domains && is_closed(forwards, question.access);
-  if (!is_refused &&
+  const auto up = is_physical ? way_through_root(question) : Forwards{};
+  const bool is_refused = is_closed(up, question.access);
+  // Who describes a pair as unknown says nothing. The rules of a physical machine do, and know remedies.
+  const bool says_something = !is_physical || least_of(description.reach, question.access) != Tristate::unknown;
+  if (!is_refused && says_something &&
       is_left_open({.route = routing.route, .weight = by_rules.weight(), .is_between_domains = is_between_domains})) {
-    auto ruled = routing.directions;
-    if (is_between_domains) ruled = {.writes = forwards.writes, .reads = forwards.reads, .translated = Answer::unknown};
+    const auto translated = is_between_domains ? Answer::unknown : routing.directions.translated;
     routing.route = judge_description(description, question.access, findings);
-    // Its address is nobody's before the root complex, so it goes up there, by all that is above the two.
     routing.expected = is_physical ? Route::root_complex : Route::described;
-    routing.directions = {.writes = as_described(description.reach.writes, ruled.writes),
-                          .reads = as_described(description.reach.reads, ruled.reads),
-                          .translated = as_described(Answer::unknown, ruled.translated)};
+    routing.directions = {.writes = as_described(description.reach.writes, up.writes),
+                          .reads = as_described(description.reach.reads, up.reads),
+                          .translated = as_described(Answer::unknown, translated)};
     routing.decided_by = Rule::description;
     return {.routing = routing, .is_by_description = true};
   }
-  // Where an entry joins the domains the rules tell it themselves.
-  if (is_refused && !question.root_complex.joins_domains) tell_no_way_through_root(question, {}, findings);
+  if (is_refused && is_between_domains) tell_refused(question, findings);
   const bool is_against = judge_contradiction(description, question.access, findings);
-  return {.routing = find_route(question, findings), .is_by_description = is_against && routing.route != Route::none};
+  return {.routing = find_route(question, findings),
+          .is_by_description = is_against && routing.route != Route::none,
+          .is_refused = is_refused && routing.route == Route::none};
 }
 
 struct Between {
   PathQuestion path;
   std::optional<Description> description;
   bool is_by_description = false;
+  bool is_refused = false;           // so the description does not count
   const About* is_unsafe = nullptr;  // an operator's entry without which the root complex would not count
   KernelRule::MapType map_type = KernelRule::MapType::unknown;
   Rule decided_by = Rule::route;
@@ -119,7 +133,7 @@ Between judge_between(const Machine& machine, const PlatformTables& tables, cons
                             .forwards = {.writes = root_complex.writes, .reads = root_complex.reads},
                             .access = options.access};
   auto description = describe(tables.peers, *initiator.function, *target.function);
-  const auto [routing, is_by_description] =
+  const auto [routing, is_by_description, is_refused] =
       description ? find_described_route(asked, *description, findings) : DescribedRouting{find_route(asked, findings)};
   const PathQuestion question{.machine = machine,
                               .initiator = initiator,
@@ -135,6 +149,7 @@ Between judge_between(const Machine& machine, const PlatformTables& tables, cons
   return {.path = question,
           .description = std::move(description),
           .is_by_description = is_by_description,
+          .is_refused = is_refused,
           .is_unsafe = routing.route == Route::root_complex ? root_complex.is_unsafe : nullptr,
           .map_type = kernel,
           .decided_by = routing.decided_by};
@@ -167,8 +182,9 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   Findings findings(verdict.blockers);
   const auto kernel = choose_table(machine.host(), tables);
   auto options = asked;
-  const auto* entry = asked.address_bits == 0 ? find_initiator(tables, kernel, *from) : nullptr;
-  if (options.address_bits == 0) options.address_bits = address_bits_of(tables, kernel, *from);
+  const auto running = kernel_of_entries(machine.host(), tables);
+  const auto* entry = asked.address_bits == 0 ? find_initiator(tables, running, *from) : nullptr;
+  if (options.address_bits == 0) options.address_bits = address_bits_of(tables, running, *from);
   const auto initiator_place = place_of(machine, tables, kernel, *from);
   const auto target_place = place_of(machine, tables, kernel, *to);
   const auto between = judge_between(machine, tables, {initiator_place, target_place, target}, options, findings);
@@ -189,7 +205,7 @@ Verdict judge(const Machine& machine, const PlatformTables& tables, const Addres
   if (between.is_unsafe != nullptr) note_unsafe(*between.is_unsafe, verdict.notes);
   for (const auto& mask : tables.unsafe_masks)
     verdict.notes.push_back(fmt::format("unsafe-platform-entry: all that the shipped file of this name forbids ({})", mask));
-  if (between.description) note_description(*between.description, verdict.notes);
+  if (between.description) note_description(*between.description, between.is_refused, verdict.notes);
   if (entry != nullptr) {
     name_entry(*entry, verdict.blockers);
     if (entry->about.is_unsafe) note_unsafe(entry->about, verdict.notes);
@@ -226,7 +242,7 @@ PairEnd Outliner::initiator(const Address& address) const {
   if (function == nullptr) return end;
   std::vector<std::string> notes;
   end.place = place_of(machine_, tables_, kernel_, *function);
-  end.address_bits = address_bits_of(tables_, kernel_, *function);
+  end.address_bits = address_bits_of(tables_, kernel_of_entries(machine_.host(), tables_), *function);
   judge_initiator(machine_, *function, {end.blockers, notes});
   judge_group(machine_, *function, end.group_blockers);
   return end;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "platform/kernel_release.h"
+#include "platform/ports.h"
 #include "topology/acs.h"
 
 namespace p2pd {
@@ -25,6 +26,8 @@ bool is_in_domain_of_a_vmd(const Function& function) {
   constexpr std::uint32_t last_of_firmware = 0xffff;
   return function.requester.has_value() || function.address.domain > last_of_firmware;
 }
+
+bool says_yes(const RootComplexEntry& entry) { return entry.writes == Tristate::yes || entry.reads == Tristate::yes; }
 
 // In the kernel's order: the target's side with the common one, tested before it is compared, then the initiator's.
 template <class Visit>
@@ -51,8 +54,16 @@ Place place_of(const Machine& machine, const PlatformTables& tables, unsigned ke
   auto way = way_up(machine, function);
   const auto& topmost = *way.back();
   auto known_as = host_bridge_above(machine, tables, tables.newest_kernel, topmost);
-  // The root ports of a VMD look like those of its processor, which the list vouches for; what is between them is the VMD.
-  if (is_in_domain_of_a_vmd(topmost)) known_as.entry = nullptr;
+  // The list vouches for root ports of a processor. Those of its chipset are beside them on one bus, with DMI between, and those
+  // of a VMD look like them, with the VMD between.
+  if (is_in_domain_of_a_vmd(topmost)) {
+    known_as.entry = nullptr;
+    known_as.unlisted = &topmost;
+    // So does who tried the processor's own; who speaks of other domains means those of a VMD too.
+    if (known_as.known != nullptr && !known_as.known->between_domains && says_yes(*known_as.known)) known_as.known = nullptr;
+  } else if (find_chipset_port(tables, kernel_of_entries(machine.host(), tables), topmost) != nullptr) {
+    known_as.unlisted = &topmost;
+  }
   return {.function = &function,
           .way = std::move(way),
           .host_bridge = host_bridge_above(machine, tables, kernel, topmost),

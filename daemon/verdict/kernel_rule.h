@@ -27,7 +27,7 @@ struct Place {
   const Function* function = nullptr;
   Way way;
   HostBridge host_bridge;                    // as the running kernel knows it
-  HostBridge known_as;                       // as the newest table does: what hardware does is not a matter of the kernel's age
+  HostBridge known_as;                       // as it really is: by the newest list, for hardware is not as old as its kernel
   std::optional<std::uint16_t> max_payload;  // of a VF its PF's (PCIe 6.0 §9.3.5.4)
 };
 

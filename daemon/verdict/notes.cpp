@@ -77,7 +77,7 @@ void note_unsafe(const About& about, std::vector<std::string>& notes) {
 }
 
 void note_ports(const PathQuestion& question, const PlatformTables& tables, std::vector<std::string>& notes) {
-  const auto kernel = kernel_of_ports(question.machine.host(), tables);
+  const auto kernel = kernel_of_entries(question.machine.host(), tables);
   const auto note = [&](const Function& function, const About& about, std::string_view what) {
     if (about.is_unsafe) return note_unsafe(about, notes);
     notes.push_back(fmt::format("platform-port: {} {}: {} ({})", function.address.to_string(), what, about.what, about.place));

@@ -131,6 +131,11 @@ bool is_closed(const Forwards& forwards, Access access) {
          (allows(access, Access::read) && forwards.reads == Tristate::no);
 }
 
+Forwards way_through_root(const RouteQuestion& question) {
+  const auto shared = forward_up(question.path);
+  return {.writes = both(question.forwards.writes, shared), .reads = both(question.forwards.reads, shared)};
+}
+
 bool judge_virtualization(const HostFacts& host, Findings& findings) {
   if (host.virtualization == "none") return true;
   findings.doubt(Code::virtual_topology, [&]() -> Finding {
@@ -159,9 +164,8 @@ Routing find_route(const RouteQuestion& question, Findings& findings) {
   if (!is_physical) return {};
 
   const auto turns = judge_turns(path);
-  const auto shared = path.common == nullptr ? Tristate::yes : forward_up(path);
-  const Forwards up{.writes = both(forwards.writes, shared), .reads = both(forwards.reads, shared)};
-  const auto directions = judge_directions(turns, up);
+  const auto shared = forward_up(path);
+  const auto directions = judge_directions(turns, way_through_root(question));
   const bool reads = allows(access, Access::read);
   const bool writes = allows(access, Access::write);
 
@@ -169,7 +173,8 @@ Routing find_route(const RouteQuestion& question, Findings& findings) {
     return {.route = Route::switched, .expected = Route::switched, .directions = directions};
   const bool is_blocked = turns.request == Turn::blocked;
   const bool is_unknown = turns.request == Turn::unknown || (reads && turns.completion == Turn::unknown);
-  const bool goes_up = turns.request == Turn::up || (reads && turns.completion == Turn::up);
+  // Between root ports nothing turns before.
+  const bool goes_up = path.common == nullptr || turns.request == Turn::up || (reads && turns.completion == Turn::up);
   if (is_blocked) tell_egress_blocked(question, findings);
   if (is_unknown) tell_turn_unknown(question, turns, findings);
   if (goes_up) {

@@ -36,6 +36,9 @@ struct RouteQuestion {
   Access access = Access::read_write;  // what the initiator is to do
 };
 
+// What becomes of what goes up: all that the two share must forward it too.
+[[nodiscard]] Forwards way_through_root(const RouteQuestion& question);
+
 struct Routing {
   Route route = Route::none;
   // Where there is none: which one there would be without what was found against it. Nothing is told piecemeal: what else

@@ -212,7 +212,7 @@ void tell_no_way_through_root(const RouteQuestion& question, const Turns& turns,
 void tell_reads_not_forwarded(const RouteQuestion& question, Findings& findings) {
   findings.report(Code::reads_not_forwarded, question.forwards.reads == Tristate::no, [&]() -> Finding {
     return {.where = question.root_complex.where(),
-            .observed = question.root_complex.reason() + ": writes only",
+            .observed = question.root_complex.reason() + ": no reads",
             .needed = "a root complex that forwards reads too, both functions below one switch, or access `w`",
             .remedy = "",
             .isolation = ""};

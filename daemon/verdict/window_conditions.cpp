@@ -34,15 +34,6 @@ Finding tell(const TargetName& name, const Range<BusAddress>& range, const Funct
           .isolation = ""};
 }
 
-bool takes(const Function& function, const Range<BusAddress>& range) {
-  if (!function.memory_decode.value_or(true)) return false;  // a register that is left over
-  return any_window(function, [&](const Range<BusAddress>& window) { return window.overlaps(range); }) ||
-         std::any_of(function.bars.begin(), function.bars.end(), [&](const Bar& bar) {
-           const auto taken = bar.is_memory && bar.bus_address ? make_range(*bar.bus_address, bar.size) : std::nullopt;
-           return taken && taken->overlaps(range);
-         });
-}
-
 }  // namespace
 
 Bytes length_of(const Bar& bar, const TargetName& name) {
@@ -57,6 +48,15 @@ std::optional<Range<BusAddress>> bus_range_of(const Bar& bar, const TargetName& 
 
 bool forwards_down(const Function& bridge, const Range<BusAddress>& range) {
   return any_window(bridge, [&](const Range<BusAddress>& window) { return window.overlaps(range); });
+}
+
+bool takes(const Function& function, const Range<BusAddress>& range) {
+  if (!function.memory_decode.value_or(true)) return false;  // a register that is left over
+  return any_window(function, [&](const Range<BusAddress>& window) { return window.overlaps(range); }) ||
+         std::any_of(function.bars.begin(), function.bars.end(), [&](const Bar& bar) {
+           const auto taken = bar.is_memory && bar.bus_address ? make_range(*bar.bus_address, bar.size) : std::nullopt;
+           return taken && taken->overlaps(range);
+         });
 }
 
 Finding tell_taken(const TargetName& name, const Range<BusAddress>& range, const Function& by) {

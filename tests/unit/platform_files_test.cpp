@@ -87,7 +87,7 @@ TEST(PlatformFile, NamesFileLineAndReasonOfAnError) {
       {"[[isolated_port]]\nids = []\n" + about, "x.toml:2:", "list of texts"},
       {"[[isolated_port]]\nids = [1]\n" + about, "x.toml:2:", "list of texts"},
       {"[[isolated_port]]\nids = [\"1234:*\"]\nport_types = [\"port\"]\n" + about, "x.toml:3:", "is no port type"},
-      {"[[chipset_port]]\nids = [\"1234:*\"]\nacs_control_offset = 6\n" + about, "x.toml:3:", "only 8"},
+      {"[[chipset_port]]\nids = [\"1234:*\"]\nacs_control_offset = 7\n" + about, "x.toml:3:", "only 6, the standard's, and 8"},
       {"[[root_complex]]\nhost_bridges = [\"1234:*\"]\nwrites = true\nreads = \"no\"\n" + about, "x.toml:3:", "must be a text"},
       {"[[root_complex]]\nhost_bridges = [\"1234:*\"]\nwrites = \"maybe\"\nreads = \"no\"\n" + about, "x.toml:3:", "\"unknown\""},
       {"[[initiator]]\nids = [\"1234:*\"]\naddress_bits = 65\n" + about, "x.toml:3:", "from 1 to 64"},
@@ -134,6 +134,8 @@ TEST(PlatformFile, OfAnOperatorSaysYesOnlyAsUnsafe) {
     EXPECT_TRUE(whole->is_unsafe);
   }
   EXPECT_EQ(error_of_file(narrow, FileOrigin::from_operator), "");
+  EXPECT_EQ(error_of_file("[[chipset_port]]\nids = [\"1234:*\"]\nacs_control_offset = 6\n" + about, FileOrigin::from_operator),
+            "");
 }
 
 // ---- directories

@@ -234,6 +234,16 @@ TEST(RootComplexKnown, JoinsDomainsOnlyWhereBothEntriesSaySo) {
   EXPECT_FALSE(between(tables, 0x1111, 0x2222).joins_domains) << "there is one domain only";
 }
 
+TEST(RootComplexKnown, IsWhereTheEntryThatDecidedIs) {
+  auto tables = shipped_tables();
+  tables.root_complexes = {tried(0x2222, no, no)};
+  const Machine machine = a_machine().on(epyc).with(a_host_bridge("0000:00:00.0", 0x8086, 0x1111), a_root_port("0000:00:02.0"),
+                                                    a_host_bridge("0000:80:00.0", 0x8086, 0x2222), a_root_port("0000:80:02.0"));
+  const auto above = [&](std::string_view name) { return host_bridge_above(machine, tables, 7003, *machine.find(at(name))); };
+  for (const auto& [a, b] : {std::pair{"0000:00:02.0", "0000:80:02.0"}, {"0000:80:02.0", "0000:00:02.0"}})
+    EXPECT_EQ(root_complex_between(machine.host(), tables, above(a), above(b)).where(), "0000:80:00.0");
+}
+
 TEST(RootComplexKnown, IsClosedAtPortsThatPassNothingToOthers) {
   const Machine machine = a_machine().with(a_root_port("0000:00:02.0").with(ids(0x1def, 0xe005)), a_root_port("0000:00:03.0"));
   const auto above = [&](std::string_view name) {
@@ -242,6 +252,9 @@ TEST(RootComplexKnown, IsClosedAtPortsThatPassNothingToOthers) {
   const auto found = root_complex_between(machine.host(), shipped_tables(), above("0000:00:03.0"), above("0000:00:02.0"));
   EXPECT_EQ(found.writes, no);
   EXPECT_EQ(found.forwarding, Forwarding::yes) << "the kernel goes by the CPU";
+  EXPECT_EQ(found.where(), "0000:00:02.0") << "what the host bridge is known by";
+  const auto open = root_complex_between(machine.host(), shipped_tables(), above("0000:00:03.0"), above("0000:00:03.0"));
+  EXPECT_EQ(open.where(), "") << "the CPU decides";
 }
 
 }  // namespace

@@ -308,7 +308,7 @@ TEST(UnsafeEntry, OfAPortIsNamedToo) {
   isolated.isolated_ports.push_back({.which = which, .has_no_peers = false, .about = unsafe_entry()});
   EXPECT_THAT(notes(isolated), named);
   auto chipset = shipped_tables();
-  chipset.chipset_ports.push_back({.which = which, .about = unsafe_entry()});
+  chipset.chipset_ports.push_back({.which = which, .acs_control_offset = 8, .about = unsafe_entry()});
   EXPECT_THAT(notes(chipset), named);
 }
 

@@ -197,6 +197,48 @@ TEST(KernelRuleVerdict, TakesTheNewestListForANewerKernelAndSaysSo) {
   EXPECT_THAT(judged(root_ports(unlisted_bridge()).on(kernel(""))).notes, Contains(StartsWith("kernel-release-unknown: ")));
 }
 
+// Only of host bridges the newest list counts, whatever kernel runs.
+TEST(RouteRuleVerdict, TakesEntriesOfTheRunningKernel) {
+  const About until_7_2{.what = "tried", .source = "a test", .place = "own.toml:1", .since = 0, .until = 7002};
+  const auto skylakes = root_ports(a_host_bridge("0000:00:00.0", 0x8086, 0x2020)).on(intel);
+  const auto on = [](const MachineBuilder& machine, const PlatformTables& tables, const char* release) {
+    return judge(machine.on(kernel(release)), tables, at("0000:03:00.0"), target(the_target));
+  };
+  auto reads = shipped_tables();
+  reads.root_complexes = {{.host_bridges = {{0x8086, 0x2020, 0x2020}},
+                           .writes = Tristate::yes,
+                           .reads = Tristate::no,
+                           .between_domains = false,
+                           .about = until_7_2}};
+  EXPECT_EQ(on(skylakes, reads, "6.12.7").answer, Answer::no);
+  EXPECT_EQ(on(skylakes, reads, "7.3.4").answer, Answer::yes);
+  EXPECT_EQ(on(skylakes, reads, "7.4.1").answer, Answer::yes);
+
+  auto closed = shipped_tables();
+  const Which ports{.ids = {{0x1d1d, 1, 1}}, .port_types = {PortType::root_port}};
+  closed.isolated_ports = {{.which = ports, .has_no_peers = true, .about = until_7_2}};
+  EXPECT_EQ(on(skylakes, closed, "6.12.7").answer, Answer::no);
+  EXPECT_EQ(on(skylakes, closed, "7.3.4").answer, Answer::yes);
+
+  auto cpus = shipped_tables();
+  cpus.cpus.front().about.until = 7002;
+  const auto zens = root_ports(unlisted_bridge()).on(epyc);
+  EXPECT_EQ(on(zens, cpus, "6.12.7").answer, Answer::yes);
+  EXPECT_EQ(on(zens, cpus, "7.3.4").answer, Answer::unknown);
+  EXPECT_EQ(on(zens, cpus, "7.3.4").kernel.map_type, MapType::not_supported);
+
+  auto narrow = shipped_tables();
+  auto since_7_4 = until_7_2;
+  since_7_4.since = 7004;
+  since_7_4.until = 0;
+  narrow.initiators = {{.which = {.ids = {{0x1d1d, 1, 1}}, .port_types = {}}, .address_bits = 16, .about = since_7_4}};
+  for (const auto& [release, answer] : {std::pair{"7.3.4", Answer::yes}, {"7.4.1", Answer::no}}) {
+    EXPECT_EQ(on(zens, narrow, release).answer, answer);
+    const Machine machine = zens.on(kernel(release));
+    EXPECT_EQ(Outliner(machine, narrow).initiator(at("0000:03:00.0")).address_bits, answer == Answer::yes ? 64U : 16U);
+  }
+}
+
 TEST(RedirectBlocker, NamesEveryRedirectingFunctionWithItsControlWordAndTheBootArgument) {
   const auto verdict = judged(a_switched_pair(acs_redirect, acs(Acs::request_redirect)).on(intel));
   ASSERT_EQ(verdict.blockers.size(), 1U);

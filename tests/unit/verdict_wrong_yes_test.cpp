@@ -108,6 +108,61 @@ TEST(RootPort, OfAVmdIsNotVouchedForByTheListOfItsProcessor) {
   EXPECT_EQ(below("10000").kernel.map_type, KernelRule::MapType::through_host_bridge) << "the kernel takes it for one";
 }
 
+TEST(RootPort, OfAVmdIsNotWhatSomebodyTriedOfItsProcessor) {
+  auto tables = shipped_tables();
+  tables.host_bridges.clear();
+  tables.root_complexes = {{.host_bridges = {{0x8086, 0x2030, 0x2030}},
+                            .writes = yes,
+                            .reads = yes,
+                            .between_domains = false,
+                            .about = {.what = "our servers", .source = "a test", .place = "own.toml:1", .is_unsafe = true}}};
+  const auto below = [&](std::string domain) {
+    const auto name = [&](std::string_view rest) { return domain + std::string(rest); };
+    const Machine machine = a_machine().on(intel).with(
+        a_root_port(name(":00:02.0")).with(ids(0x8086, 0x2030), acs_redirect, an_endpoint(name(":03:00.0"))),
+        a_root_port(name(":00:03.0")).with(ids(0x8086, 0x2031), acs_redirect, an_endpoint(name(":04:00.0")).with(bar(2, 1_MiB))));
+    return judge(machine, tables, at(name(":03:00.0")), target(name(":04:00.0:2"))).answer;
+  };
+  EXPECT_EQ(below("0000"), yes);
+  EXPECT_EQ(below("10000"), unknown);
+  tables.root_complexes.front().between_domains = true;
+  EXPECT_EQ(below("10000"), yes) << "this one speaks of them";
+  tables.root_complexes.front() = {.host_bridges = {{0x8086, 0x2030, 0x2030}}, .writes = unknown, .reads = no, .about = {}};
+  EXPECT_EQ(below("10000"), no);
+}
+
+TEST(RootPort, OfAChipsetIsNotVouchedForByTheListOfItsProcessor) {
+  for (const auto device : {0xa190, 0xa1e7, 0x1bb0, 0x8d10, 0xa110}) {
+    const auto chipset = ids(0x8086, static_cast<std::uint16_t>(device));
+    const auto read = [&](const Change& port) -> Machine {
+      return a_machine().on(intel).with(
+          a_host_bridge("0000:00:00.0", 0x8086, 0x2020),
+          a_root_port("0000:00:1c.0").with(port, acs_redirect, an_endpoint("0000:03:00.0").with(bar(0, 1_MiB))),
+          a_root_port("0000:00:1d.0").with(acs_redirect, an_endpoint("0000:05:00.0").with(bar(0, 1_MiB))),
+          a_root_port("0000:17:00.0").with(ids(0x8086, 0x2030), acs_redirect, an_endpoint("0000:18:00.0").with(bar(0, 1_MiB))));
+    };
+    const auto ask = [](const Machine& machine, const char* initiator, const char* name) {
+      return judge(machine, shipped_tables(), at(initiator), target(name));
+    };
+    for (const auto* other : {"0000:18:00.0", "0000:05:00.0"}) {
+      const auto name = std::string(other) + ":0";
+      const auto verdict = ask(read(chipset), "0000:03:00.0", name.c_str());
+      EXPECT_THAT(codes(verdict), ElementsAre("root-complex-unknown")) << other;
+      EXPECT_THAT(verdict.blockers.front().observed, HasSubstr("0000:00:1c.0 is a port of its chipset"));
+      EXPECT_EQ(verdict.kernel.map_type, KernelRule::MapType::through_host_bridge) << "the kernel takes it for one";
+      EXPECT_EQ(ask(read(chipset), other, "0000:03:00.0:0").possible, unknown) << other;
+      EXPECT_EQ(ask(read(ids(0x8086, 0x2031)), "0000:03:00.0", name.c_str()).answer, yes) << other;
+    }
+    EXPECT_EQ(ask(read(chipset), "0000:05:00.0", "0000:18:00.0:0").answer, yes) << "both are the processor's";
+    EXPECT_EQ(ask(Machine(a_machine().with(a_root_port("0000:00:1c.0").with(chipset, an_endpoint("0000:03:00.0")),
+                                           a_root_port("0000:17:00.0").with(an_endpoint("0000:18:00.0").with(bar(0, 1_MiB))))),
+                  "0000:03:00.0", "0000:18:00.0:0")
+                  .route,
+              Route::root_complex)
+        << "the list of processors speaks of any two ports";
+  }
+}
+
 // ---- translated requests
 
 void with_ats(Function& function) { function.ats_enabled = true; }
@@ -126,6 +181,23 @@ TEST(TranslatedRequests, ThatAreSentUpAreBlockedByAPortThatBothShare) {
   EXPECT_THAT(codes(between(below(0))), ElementsAre("ats-enabled"));
   EXPECT_EQ(between(below(Acs::translation_blocking)).directions.translated, no);
   EXPECT_THAT(codes(between(below(Acs::translation_blocking))), ElementsAre("translation-blocked", "ats-enabled"));
+}
+
+TEST(TranslatedRequests, HaveTheAddressOfTheCpuWhichMayBeSomebodyElsesOnTheBus) {
+  const auto port = acs(static_cast<std::uint16_t>(rr | cr | uf | Acs::direct_translated));
+  const auto below = [&](const Change& initiator, std::uint64_t offset) {
+    const auto elsewhere = [=](Function& function) {
+      for (auto& bar : function.bars) bar.cpu_address = CpuAddress{bar.bus_address->value + offset};
+    };
+    return between(changed(Pair{.initiator = initiator, .switch_port = port}.machine(), "0000:04:00.0", elsewhere));
+  };
+  EXPECT_EQ(below(with_ats, 0).route, Route::root_complex);
+  EXPECT_THAT(codes(below(with_ats, 0)), ElementsAre("ats-enabled"));
+  const auto verdict = below(with_ats, 4_GiB);
+  EXPECT_EQ(verdict.route, Route::root_complex);
+  EXPECT_THAT(codes(verdict), ElementsAre("ats-bus-address", "ats-enabled"));
+  EXPECT_EQ(verdict.possible, unknown);
+  EXPECT_EQ(below([](Function&) {}, 4_GiB).answer, yes) << "what goes up untranslated has an address of the IOMMU's";
 }
 
 // Trust in its firmware takes `ats-enabled` away, and nothing else.
@@ -245,6 +317,38 @@ TEST(Windows, ThatOverlapLeaveOpenWhoAnswers) {
     function.memory_decode = false;
   };
   EXPECT_EQ(between(changed(machine, "0000:00:03.0", off)).possible, yes);
+}
+
+TEST(Windows, BesideTheInitiatorTakeWhatItSendsUp) {
+  const auto nested = [](const Change& own) -> Machine {
+    return a_machine().with(
+        a_root_port("0000:00:02.0")
+            .with(acs_redirect,
+                  a_switch("0000:01:00.0")
+                      .with(a_port("0000:02:00.0")
+                                .with(acs_clear, a_switch("0000:05:00.0")
+                                                     .with(a_port("0000:06:00.0").with(own, an_endpoint("0000:03:00.0")),
+                                                           a_port("0000:06:01.0")
+                                                               .with(acs_clear, bar(0, 4_KiB), an_endpoint("0000:07:00.0")))),
+                            a_port("0000:02:01.0").with(acs_clear, an_endpoint("0000:04:00.0").with(bar(2, 1_MiB))))));
+  };
+  const auto machine = nested(acs_clear);
+  const auto begin = address_of_target(machine);
+  const auto window = window_of(begin, 1_MiB);
+  ASSERT_EQ(between(machine).answer, yes);
+  const auto registers = [&](Function& function) { function.bars.front().bus_address = BusAddress{begin + 64_KiB}; };
+  for (const auto& taking : {Change(window), Change(registers)}) {
+    const auto verdict = between(changed(machine, "0000:06:01.0", taking));
+    EXPECT_THAT(codes(verdict), ElementsAre("bar-not-routed"));
+    EXPECT_EQ(verdict.possible, unknown);
+    EXPECT_THAT(verdict.blockers.front().where, HasSubstr("0000:06:01.0"));
+  }
+  const auto off = [&](Function& function) {
+    window(function);
+    function.memory_decode = false;
+  };
+  EXPECT_EQ(between(changed(machine, "0000:06:01.0", off)).possible, yes);
+  EXPECT_EQ(between(changed(nested(acs_redirect), "0000:06:01.0", window)).possible, yes) << "redirected, past what is beside it";
 }
 
 TEST(Windows, NeedABusAddressToBeAskedOnAnyRoute) {
