@@ -189,6 +189,8 @@ TEST_F(LiveMachine, CarriesConfigFactsOverWhileAFunctionSleeps) {
   carry_over_config(asleep, before);
   EXPECT_EQ(asleep.msix, before.msix);
   EXPECT_EQ(asleep.port_type, before.port_type);
+  EXPECT_EQ(asleep.sends_ten_bit_tags, false);
+  EXPECT_EQ(asleep.completes_ten_bit_tags, false);
   EXPECT_EQ(asleep.bars, before.bars);
   EXPECT_FALSE(asleep.memory_decode);
   EXPECT_EQ(asleep.power_state, PowerState::d3cold);
@@ -258,6 +260,7 @@ TEST_F(LiveMachine, CompletesVirtualFunctionsByTheirPhysicalFunction) {
             .config = ConfigSpaceBuilder()
                           .pcie(0)
                           .sriov({.count = 2, .first_offset = 1, .stride = 1, .device = 1, .bar0 = 0x5000000000})
+                          .set16(0x108, 0x29)  // VF 10-Bit Tag Requester Enable too
                           .bytes()});
   for (const char* each : {"0000:01:00.1", "0000:01:00.2"})
     tree.add({.address = address(each),
@@ -272,6 +275,7 @@ TEST_F(LiveMachine, CompletesVirtualFunctionsByTheirPhysicalFunction) {
   EXPECT_EQ(second.physical_function, address("0000:01:00.0"));
   EXPECT_EQ(second.parent, address("0000:00:01.0"));
   EXPECT_EQ(second.memory_decode, true);
+  EXPECT_EQ(second.sends_ten_bit_tags, true);
   EXPECT_EQ(second.bars.at(0).bus_address, BusAddress{0x5000004000});
   // Reading it alone gives the same.
   EXPECT_EQ(read("0000:01:00.2"), second);

@@ -29,7 +29,7 @@ Change completes(Told value) {
 
 Answer answer(Told requester, Told completer, const Change& ports = acs_clear) {
   const auto verdict = Pair{.initiator = sends(requester), .target = completes(completer), .switch_port = ports}.judged();
-  EXPECT_EQ(verdict.possible == no, false) << "somebody can switch it off";
+  EXPECT_NE(verdict.possible, no) << "somebody can switch it off";
   for (const auto& blocker : verdict.blockers) EXPECT_EQ(blocker.code, "ten-bit-tags");
   return verdict.answer;
 }
