@@ -58,9 +58,13 @@ def pytest_configure(config: pytest.Config) -> None:
     logger.addHandler(ToTerminal())
 
 
+def _parameters(item: pytest.Item) -> dict[str, str]:
+    return item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+
+
 def _can_be(item: pytest.Item) -> bool:
     """With ACPI, QEMU 7.2 tells the guest nothing of what is plugged below a switch, nor asks for it back."""
-    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    parameters = _parameters(item)
     kind = KINDS.get(parameters.get("machine", ""))
     return not (kind and kind.hotplug == "acpi" and "switch_spare" in (parameters.get("bus"), parameters.get("leaving")))
 
@@ -69,8 +73,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     pattern = config.getoption("--filter") or ""
     chosen = [item for item in items if _can_be(item) and re.search(pattern, item.nodeid)]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    # Who boots machines of its own comes before those that the session keeps: they would take processors from it.
-    items[:] = sorted(chosen, key=lambda item: "machine" in getattr(item, "fixturenames", ()))
+    # Who boots machines of its own comes before those that the session keeps: they would take processors from it. Then one
+    # kernel after the other, each with one boot.
+    items[:] = sorted(chosen, key=lambda item: _parameters(item).get("machine", ""))
 
 
 @pytest.hookimpl(hookwrapper=True)
