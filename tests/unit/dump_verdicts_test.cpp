@@ -125,7 +125,7 @@ const std::vector<Case>& cases() {
        "another clique is no description"},
       // ---- what was not read
       {"truncated", Host::amd, "0000:03:00.0", "0000:06:00.0:2", none, unknown, unknown, unknown, unknown, {},
-       {"acs-unknown", "config-unreadable", "ats-enabled", "holds-msix", "translation-blocked"},
+       {"acs-unknown", "config-unreadable", "ats-enabled", "holds-msix", "ten-bit-tags", "translation-blocked"},
        "64 bytes: unknown, never absent"},
       {"without-extended", Host::intel, "0000:03:00.0", "0000:06:00.0:2", none, unknown, unknown, unknown, unknown, {},
        {"acs-unknown", "ats-enabled", "translation-blocked"},
