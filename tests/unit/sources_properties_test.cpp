@@ -93,6 +93,7 @@ class World {
                .driver = any_driver(),
                .group = 10 + number});
     there_[number] = {device, 0};
+    commands_[number] = 6;
     tell(slot(number));
   }
   void remove(unsigned number) {
@@ -106,8 +107,8 @@ class World {
     tell(slot(number));
   }
   void change(unsigned number) {
-    write_config(number,
-                 config(there_.at(number).first, there_.at(number).second).command(*rc::gen::element<std::uint16_t>(0, 2, 6)));
+    commands_[number] = *rc::gen::element<std::uint16_t>(0, 2, 6);
+    write_config(number, config(there_.at(number).first, there_.at(number).second));
     tell(slot(number));
   }
   // The kernel tells of the virtual functions only.
@@ -131,14 +132,16 @@ class World {
       tell(virtual_function(number, index));
     }
   }
-  void write_config(unsigned number, const ConfigSpaceBuilder& config) {
-    const auto bytes = config.bytes();
+  // The command stays: of virtual functions that come and go between two readings nobody is told.
+  void write_config(unsigned number, ConfigSpaceBuilder config) {
+    const auto bytes = config.command(commands_.at(number)).bytes();
     tree_.write((tree_.device(slot(number)) / "config").lexically_relative(tree_.top()), {bytes.begin(), bytes.end()});
   }
   static std::string any_driver() { return *rc::gen::element<std::string>("", "vfio-pci", "nvme"); }
 
   FakeSysfs tree_;
   std::map<unsigned, std::pair<std::uint16_t, std::uint16_t>> there_;  // slot: device id, virtual functions
+  std::map<unsigned, std::uint16_t> commands_;
   Watch::Changes changes_;
   Machine picture_;
 };
