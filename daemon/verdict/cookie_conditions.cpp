@@ -103,8 +103,9 @@ void judge_bus_address(const PathQuestion& question, const Bar& bar, const Targe
 // An initiator with ATS asks the IOMMU for every address, a bus address too, and sends what it is answered. Where it could not
 // be read whether it has, it may: an operator's trust in its firmware says nothing of where requests go.
 void judge_translated(const Function& initiator, const Bar& bar, const PathQuestion& question, Findings& findings) {
-  const bool is_read = initiator.ats_enabled.has_value();
-  if (!initiator.ats_enabled.value_or(initiator.port_type != PortType::conventional)) return;
+  const auto once_lent = initiator.ats_once_lent();
+  if (once_lent == false) return;
+  const bool is_read = once_lent.has_value();
   const auto where = initiator.address.to_string();
   const auto* ats = is_read ? "ATS is enabled" : "it could not be read whether ATS is enabled";
   const auto* remedy = is_read ? "pci=noats" : "sudo lspci -xxxx";

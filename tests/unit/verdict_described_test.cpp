@@ -101,6 +101,24 @@ TEST(Described, SaysNothingOfTranslatedRequests) {
   EXPECT_EQ(verdict.possible, unknown);
 }
 
+// VFIO may switch ATS on when it attaches what was idle in an identity domain.
+TEST(Described, SaysNothingOfTranslatedRequestsThatComeWithTheLending) {
+  const Machine without = a_pair().on(virtualization("kvm"));
+  const auto codes_in = [&](const char* iommu_type) {
+    auto functions = without.functions();
+    for (auto& function : functions) {
+      if (function.address != at(initiator)) continue;
+      function.has_ats = true;
+      function.ats_enabled = false;
+      function.iommu_type = iommu_type;
+    }
+    const Machine guest(without.host(), functions);
+    return codes(judged(guest, described_as(guest, both)));
+  };
+  EXPECT_THAT(codes_in("DMA"), testing::Not(testing::Contains("translation-blocked")));
+  EXPECT_THAT(codes_in("identity"), testing::Contains("translation-blocked"));
+}
+
 TEST(Described, IsAskedForRoomWithinReachOfTheInitiator) {
   const Machine guest = a_pair().on(virtualization("kvm"));
   const auto within = [&](unsigned bits) {
