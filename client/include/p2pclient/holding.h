@@ -28,7 +28,7 @@ struct MapMemoryOptions {
 struct MapOptions {
   std::optional<Access> access;  // nothing = what the operator enabled
   std::optional<Iova> cookie;    // a fixed address; nothing = p2pd chooses
-  std::string backend;           // "" = p2pd chooses
+  std::string backend;           // "" = the holding's; another one is NotSupported (AcquireOptions chooses)
   bool own_lease = false;        // as above
 };
 
@@ -71,7 +71,7 @@ class Holding {
 
   [[nodiscard]] const std::string& path() const noexcept;       // object path on the bus
   [[nodiscard]] const std::string& initiator() const noexcept;  // address of the function
-  [[nodiscard]] const std::string& backend() const noexcept;    // e.g. vfio-type1
+  [[nodiscard]] const std::string& backend() const noexcept;    // iommufd, vfio-type1
 
   // The function's VFIO device fd; stays the holding's.
   [[nodiscard]] int device_fd() const noexcept;
