@@ -8,6 +8,7 @@
 
 #include <limits>
 
+#include "back_end_failures.h"
 #include "open_fds.h"
 #include "scripted_kernel.h"
 
@@ -208,62 +209,33 @@ TEST_F(Iommufd, IsNotSupportedWhereNoBarCanBeExported) {
 
 // ---- errnos
 
-struct Failure {
-  const char* name;
-  unsigned long request;  // 0: open of `path`
-  const char* path;
-  int error;
-  ErrorCode code;
-  const char* step;
-  const char* text;
-};
-class IommufdOpenFailures : public Iommufd, public testing::WithParamInterface<Failure> {};
+class IommufdOpenFailures : public Iommufd, public testing::WithParamInterface<OpenFailure> {};
 
 TEST_P(IommufdOpenFailures, NameStepAndErrnoAndLeaveNoFd) {
-  const auto& failure = GetParam();
-  const auto before = open_fds();
-  if (failure.request == 0) {
-    kernel.open_errnos[failure.path] = failure.error;
-  } else {
-    kernel.errnos[failure.request] = failure.error;
-  }
-
-  const auto outcome = open();
-
-  ASSERT_FALSE(outcome);
-  EXPECT_EQ(outcome.error().code, failure.code);
-  EXPECT_THAT(outcome.error().text, AllOf(HasSubstr("open 0000:01:00.0 through iommufd"), HasSubstr(failure.step),
-                                          HasSubstr(::strerrorname_np(failure.error)), HasSubstr(failure.text)));
-  EXPECT_EQ(open_fds(), before);
+  expect_open_fails(kernel, &make_iommufd, GetParam(), "open 0000:01:00.0 through iommufd");
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Errnos, IommufdOpenFailures,
-    testing::Values(
-        Failure{"NoIommufd", 0, "iommu", ENOENT, ErrorCode::not_supported, "open iommufd", "no iommufd"},
-        Failure{"IommufdCameLater", 0, "iommu", EPERM, ErrorCode::not_supported, "open iommufd", "restart p2pd"},
-        Failure{"NodesCameLater", 0, "vfio3", EPERM, ErrorCode::not_supported, "open device", "restart p2pd"},
-        // Linux 6.1 has the directory in sysfs, but no node.
-        Failure{"NoNode", 0, "vfio3", ENOENT, ErrorCode::not_supported, "open device", "CONFIG_VFIO_DEVICE_CDEV"},
-        Failure{"NodeIsGone", 0, "vfio3", ENODEV, ErrorCode::gone, "open device", "being unbound"},
-        Failure{"NoAddressSpace", uapi::ioas_alloc, "", ENOMEM, ErrorCode::failed, "make an address space", "IOMMU_IOAS_ALLOC"},
-        Failure{"ACopyIsOpen", uapi::bind_iommufd, "", EINVAL, ErrorCode::busy, "bind", "still open elsewhere"},
-        Failure{"TheGroupIsOpen", uapi::bind_iommufd, "", EBUSY, ErrorCode::busy, "bind", "container"},
-        Failure{"NotViable", uapi::bind_iommufd, "", EPERM, ErrorCode::blocked, "bind", "[group-not-viable]"},
-        Failure{"Rmrr", uapi::attach_iommufd_pt, "", EINVAL, ErrorCode::blocked, "attach", "[reserved-region]"},
-        Failure{"NoRanges", uapi::ioas_iova_ranges, "", EMSGSIZE, ErrorCode::failed, "read valid IOVAs", "IOVA_RANGES"}),
+    testing::Values(OpenFailure{"NoIommufd", 0, "iommu", ENOENT, ErrorCode::not_supported, "open iommufd", "no iommufd"},
+                    OpenFailure{"IommufdCameLater", 0, "iommu", EPERM, ErrorCode::not_supported, "open iommufd", "restart p2pd"},
+                    OpenFailure{"NodesCameLater", 0, "vfio3", EPERM, ErrorCode::not_supported, "open device", "restart p2pd"},
+                    // Linux 6.1 has the directory in sysfs, but no node.
+                    OpenFailure{"NoNode", 0, "vfio3", ENOENT, ErrorCode::not_supported, "open device", "CONFIG_VFIO_DEVICE_CDEV"},
+                    OpenFailure{"NodeIsGone", 0, "vfio3", ENODEV, ErrorCode::gone, "open device", "being unbound"},
+                    OpenFailure{"NoAddressSpace", uapi::ioas_alloc, "", ENOMEM, ErrorCode::failed, "make an address space",
+                                "IOMMU_IOAS_ALLOC"},
+                    OpenFailure{"ACopyIsOpen", uapi::bind_iommufd, "", EINVAL, ErrorCode::busy, "bind", "still open elsewhere"},
+                    OpenFailure{"TheGroupIsOpen", uapi::bind_iommufd, "", EBUSY, ErrorCode::busy, "bind", "container"},
+                    OpenFailure{"NotViable", uapi::bind_iommufd, "", EPERM, ErrorCode::blocked, "bind", "[group-not-viable]"},
+                    OpenFailure{"Rmrr", uapi::attach_iommufd_pt, "", EINVAL, ErrorCode::blocked, "attach", "[reserved-region]"},
+                    OpenFailure{"NoRanges", uapi::ioas_iova_ranges, "", EMSGSIZE, ErrorCode::failed, "read valid IOVAs",
+                                "IOVA_RANGES"}),
     [](const auto& part) { return part.param.name; });
 
 class IommufdOpenSteps : public Iommufd, public testing::WithParamInterface<const char*> {};
 
-TEST_P(IommufdOpenSteps, LeaveNoFdWhenTheyFail) {
-  const std::string step = GetParam();
-  const auto before = open_fds();
-  const auto outcome = make_iommufd(kernel.options([&](std::string_view name) { return name == step; }))->open(device, 12);
-  ASSERT_FALSE(outcome);
-  EXPECT_THAT(outcome.error().text, HasSubstr(step + ": made to fail"));
-  EXPECT_EQ(open_fds(), before);
-}
+TEST_P(IommufdOpenSteps, LeaveNoFdWhenTheyFail) { expect_step_leaves_no_fd(kernel, &make_iommufd, GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(All, IommufdOpenSteps,
                          testing::Values("check interrupts", "check group 12", "find its node", "open device", "open iommufd",

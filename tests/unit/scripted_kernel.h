@@ -14,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -264,7 +265,7 @@ class ScriptedKernel {
   }
 
   static std::filesystem::path make_root() {
-    std::string name = (std::filesystem::temp_directory_path() / "type1-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "vfio-XXXXXX").string();
     return ::mkdtemp(name.data());
   }
   std::filesystem::path root_ = make_root();

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "back_end_failures.h"
 #include "mapping/type1.h"
 #include "open_fds.h"
 #include "scripted_kernel.h"
@@ -282,60 +283,35 @@ TEST_F(Type1, ProbesForAnIommu) {
 
 // ---- errnos
 
-struct Failure {
-  const char* name;
-  unsigned long request;  // 0: open of `path`
-  const char* path;
-  int error;
-  ErrorCode code;
-  const char* step;
-  const char* text;
-};
-class Type1OpenFailures : public Type1, public testing::WithParamInterface<Failure> {};
+class Type1OpenFailures : public Type1, public testing::WithParamInterface<OpenFailure> {};
 
 TEST_P(Type1OpenFailures, NameStepAndErrnoAndLeaveNoFd) {
-  const auto& failure = GetParam();
-  const auto before = open_fds();
-  if (failure.request == 0) {
-    kernel.open_errnos[failure.path] = failure.error;
-  } else {
-    kernel.errnos[failure.request] = failure.error;
-  }
-
-  const auto outcome = open();
-
-  ASSERT_FALSE(outcome);
-  EXPECT_EQ(outcome.error().code, failure.code);
-  EXPECT_THAT(outcome.error().text, AllOf(HasSubstr("open 0000:01:00.0 through VFIO"), HasSubstr(failure.step),
-                                          HasSubstr(::strerrorname_np(failure.error)), HasSubstr(failure.text)));
-  EXPECT_EQ(open_fds(), before);
+  expect_open_fails(kernel, &make_type1, GetParam(), "open 0000:01:00.0 through VFIO");
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Errnos, Type1OpenFailures,
     testing::Values(
-        Failure{"GroupIsHeld", 0, "12", EBUSY, ErrorCode::busy, "open group 12", "still open elsewhere"},
-        Failure{"GroupHasNoNode", 0, "12", ENOENT, ErrorCode::failed, "open group 12", "nothing in it is bound to vfio-pci"},
-        Failure{"GroupStatus", VFIO_GROUP_GET_STATUS, "", ENOTTY, ErrorCode::failed, "viable", "VFIO_GROUP_GET_STATUS"},
-        Failure{"NoVfio", 0, "vfio", ENOENT, ErrorCode::not_supported, "open container", "modprobe vfio-pci"},
-        Failure{"SetContainer", VFIO_GROUP_SET_CONTAINER, "", EBUSY, ErrorCode::busy, "into the container", "another container"},
-        Failure{"InterruptsNotIsolated", VFIO_SET_IOMMU, "", EPERM, ErrorCode::blocked, "set IOMMU", "[interrupts-not-isolated]"},
-        Failure{"NoSuchIommu", VFIO_SET_IOMMU, "", ENODEV, ErrorCode::not_supported, "set IOMMU", "modprobe vfio_iommu_type1"},
-        Failure{"IommuInfo", VFIO_IOMMU_GET_INFO, "", ENOMEM, ErrorCode::failed, "read valid IOVAs", "VFIO_IOMMU_GET_INFO"},
-        Failure{"DeviceIsGone", VFIO_GROUP_GET_DEVICE_FD, "", ENODEV, ErrorCode::gone, "open device", "not bound to vfio-pci"},
-        Failure{"DeviceWantsAToken", VFIO_GROUP_GET_DEVICE_FD, "", EPERM, ErrorCode::not_permitted, "open device", "VF token"}),
+        OpenFailure{"GroupIsHeld", 0, "12", EBUSY, ErrorCode::busy, "open group 12", "still open elsewhere"},
+        OpenFailure{"GroupHasNoNode", 0, "12", ENOENT, ErrorCode::failed, "open group 12", "nothing in it is bound to vfio-pci"},
+        OpenFailure{"GroupStatus", VFIO_GROUP_GET_STATUS, "", ENOTTY, ErrorCode::failed, "viable", "VFIO_GROUP_GET_STATUS"},
+        OpenFailure{"NoVfio", 0, "vfio", ENOENT, ErrorCode::not_supported, "open container", "modprobe vfio-pci"},
+        OpenFailure{"SetContainer", VFIO_GROUP_SET_CONTAINER, "", EBUSY, ErrorCode::busy, "into the container",
+                    "another container"},
+        OpenFailure{"InterruptsNotIsolated", VFIO_SET_IOMMU, "", EPERM, ErrorCode::blocked, "set IOMMU",
+                    "[interrupts-not-isolated]"},
+        OpenFailure{"NoSuchIommu", VFIO_SET_IOMMU, "", ENODEV, ErrorCode::not_supported, "set IOMMU",
+                    "modprobe vfio_iommu_type1"},
+        OpenFailure{"IommuInfo", VFIO_IOMMU_GET_INFO, "", ENOMEM, ErrorCode::failed, "read valid IOVAs", "VFIO_IOMMU_GET_INFO"},
+        OpenFailure{"DeviceIsGone", VFIO_GROUP_GET_DEVICE_FD, "", ENODEV, ErrorCode::gone, "open device",
+                    "not bound to vfio-pci"},
+        OpenFailure{"DeviceWantsAToken", VFIO_GROUP_GET_DEVICE_FD, "", EPERM, ErrorCode::not_permitted, "open device",
+                    "VF token"}),
     [](const auto& part) { return part.param.name; });
 
 class Type1OpenSteps : public Type1, public testing::WithParamInterface<const char*> {};
 
-TEST_P(Type1OpenSteps, LeaveNoFdWhenTheyFail) {
-  const std::string step = GetParam();
-  const auto before = open_fds();
-  const auto outcome = make_type1(kernel.options([&](std::string_view name) { return name == step; }))->open(device, 12);
-  ASSERT_FALSE(outcome);
-  EXPECT_THAT(outcome.error().text, HasSubstr(step + ": made to fail"));
-  EXPECT_EQ(open_fds(), before);
-}
+TEST_P(Type1OpenSteps, LeaveNoFdWhenTheyFail) { expect_step_leaves_no_fd(kernel, &make_type1, GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(All, Type1OpenSteps,
                          testing::Values("check interrupts", "check group 12", "open group 12", "check that group 12 is viable",
