@@ -4,6 +4,7 @@
 import logging
 import re
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,8 +75,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = [item for item in items if _can_be(item) and re.search(pattern, item.nodeid)]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     # Who boots machines of its own comes before those that the session keeps: they would take processors from it. Then one
-    # kernel after the other, each with one boot.
-    items[:] = sorted(chosen, key=lambda item: _parameters(item).get("machine", ""))
+    # kernel after the other, each with one boot: the laboratory itself first, whom others leave functions bound.
+    order = ["", *KINDS]
+
+    def rank(item: pytest.Item) -> tuple[int, bool]:
+        return order.index(_parameters(item).get("machine", "")), item.get_closest_marker("laboratory") is None
+
+    items[:] = sorted(chosen, key=rank)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -93,6 +99,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "machine" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("kernels")
         metafunc.parametrize("machine", marker.args if marker else USUAL, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compile_ahead(request: pytest.FixtureRequest) -> None:
+    """The kernel that takes long to make is made while tests run on the others; who needs it waits at the cache's lock."""
+    if any(_parameters(item).get("machine") == "built" for item in request.session.items):
+        # A daemon: a session that is interrupted does not wait. What fails here fails again, and is told, for who needs it.
+        threading.Thread(target=KINDS["built"].make_kernel, daemon=True).start()
 
 
 @pytest.fixture(scope="session")

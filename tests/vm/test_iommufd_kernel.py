@@ -128,6 +128,8 @@ def functions(guest: Machine) -> Iterator[None]:
     guest.run("systemctl stop p2pd.service")
     yield
     guest.run("systemctl start p2pd.service")
+    for name in "edu", "ivshmem":
+        guest.run(f"p2p-client unbind {guest.address(name)}")
 
 
 @pytest.fixture

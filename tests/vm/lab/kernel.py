@@ -10,6 +10,7 @@ import functools
 import os
 import re
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from . import apt, cache, linux
 from .commands import fresh_log, output_of, run_logged
 
 _NEWEST_SUITE = "trixie-backports"
+_asking = threading.Lock()
 
 _INIT = Path(__file__).parent / "guest" / "init"
 
@@ -68,8 +70,13 @@ def built() -> Kernel:
     return _kernel(linux.release_of(tree), [tree.name], lay_out)
 
 
-@functools.cache
 def _newest_suite() -> apt.Archive:
+    with _asking:  # two at once would download into one place
+        return _ask_newest_suite()
+
+
+@functools.cache
+def _ask_newest_suite() -> apt.Archive:
     return apt.Archive.of_suite(_NEWEST_SUITE, cache.root() / f"apt-{_NEWEST_SUITE}")
 
 
