@@ -51,6 +51,7 @@ struct Command {
 [[nodiscard]] Command mappings_command();
 [[nodiscard]] Command release_command();
 [[nodiscard]] Command monitor_command();
+[[nodiscard]] Command doctor_command();
 [[nodiscard]] Command version_command();
 
 // In the order of --help.

@@ -272,6 +272,16 @@ std::string version_json(const std::string& client_version, const std::optional<
   return print(json);
 }
 
+std::string diagnosis_json(const std::vector<Diagnosis>& found) {
+  auto json = document();
+  json["healthy"] = is_healthy(found);
+  auto& findings = json["findings"] = Json::array();
+  for (const auto& one : found)
+    findings.push_back(
+        {{"subject", one.subject}, {"state", to_string(one.state)}, {"found", one.found}, {"next", known_or_null(one.next)}});
+  return print(json);
+}
+
 std::string done_json(const std::string& verb, const std::string& object) {
   auto json = document();
   json["done"] = verb;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/diagnosis.h"
 #include "p2pclient/client.h"
 #include "p2pclient/device.h"
 #include "p2pclient/monitor.h"
@@ -24,6 +25,7 @@ inline constexpr const char* json_schema = "p2p-client/1";
 [[nodiscard]] std::string grants_json(const std::vector<HoldingInfo>& holdings, const std::vector<MappingInfo>& mappings);
 // `daemon` is nothing when p2pd does not answer.
 [[nodiscard]] std::string version_json(const std::string& client_version, const std::optional<DaemonInfo>& daemon);
+[[nodiscard]] std::string diagnosis_json(const std::vector<Diagnosis>& found);
 // One line.
 [[nodiscard]] std::string change_json(const Change& change);
 // What is different in the object, named as in JSON: `driver: null -> "vfio-pci"`.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/diagnosis.h"
 #include "cli/matrix_fold.h"
 #include "cli/table.h"
 #include "p2pclient/client.h"
@@ -25,5 +26,6 @@ namespace p2pclient::cli {
 // The end of a grant's path, which tells it apart: "holding/3".
 [[nodiscard]] std::string short_name(const std::string& path);
 [[nodiscard]] std::string info_text(const DaemonInfo& daemon);
+[[nodiscard]] std::string diagnosis_text(const std::vector<Diagnosis>& found);
 
 }  // namespace p2pclient::cli

@@ -60,4 +60,13 @@ std::string info_text(const DaemonInfo& daemon) {
   return text;
 }
 
+std::string diagnosis_text(const std::vector<Diagnosis>& found) {
+  std::string text;
+  for (const auto& one : found) {
+    text += fmt::format("{:<8} {:<15} {}\n", to_string(one.state), one.subject, one.found);
+    if (!one.next.empty()) text += fmt::format("{:<24} next: {}\n", "", one.next);
+  }
+  return text;
+}
+
 }  // namespace p2pclient::cli

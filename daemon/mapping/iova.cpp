@@ -30,8 +30,9 @@ constexpr std::array<Zone, 5> zones{{
     // For initiators that reach no further.
     {mebibyte, 4 * gibibyte - 1},
     {std::uint64_t{1} << 46, address_end},
-    // The first MiB only when nothing else is within reach: a null pointer in a device's descriptor should fault.
-    {0, mebibyte - 1},
+    // What lies across these, and the first MiB, only when nothing else is within reach: a null pointer in a device's
+    // descriptor should fault.
+    {0, address_end},
 }};
 
 std::uint64_t reach_of(unsigned address_bits) {
@@ -99,28 +100,36 @@ IovaSpace::IovaSpace(std::vector<Range<Iova>> valid, std::vector<Range<Iova>> fo
 
 Outcome<Range<Iova>> IovaSpace::take(Bytes length) {
   if (const auto fits = refuse_odd({Iova{0}, length}); !fits) return tl::unexpected(fits.error());
-  const auto alignment = length.value >= gibibyte ? gibibyte : std::bit_ceil(length.value);
-
+  const auto large_pages = length.value >= gibibyte ? gibibyte : std::bit_ceil(length.value);
+  // Large pages are a wish, a place is what was asked for.
   for (const auto& zone : zones) {
-    for (auto valid = valid_.rbegin(); valid != valid_.rend(); ++valid) {
-      const auto first = std::max(zone.first, valid->begin.value);
-      auto last = std::min(zone.last, valid->last());
-      while (last >= first && last - first >= length.value - 1) {
-        const Range<Iova> candidate{Iova{(last - (length.value - 1)) & ~(alignment - 1)}, length};
-        if (candidate.begin.value < first) break;
-        const auto* obstacle = first_overlap(forbidden_, candidate);
-        if (obstacle == nullptr) obstacle = first_overlap(taken_, candidate);
-        if (obstacle == nullptr) {
-          taken_.insert(std::upper_bound(taken_.begin(), taken_.end(), candidate), candidate);
-          return candidate;
-        }
-        if (obstacle->begin.value == 0) break;
-        last = obstacle->begin.value - 1;
-      }
+    for (const auto alignment : {large_pages, page_size.value}) {
+      const auto found = find_free(zone.first, zone.last, length, alignment);
+      if (!found) continue;
+      taken_.insert(std::upper_bound(taken_.begin(), taken_.end(), *found), *found);
+      return *found;
     }
   }
   return refuse(ErrorCode::failed,
                 fmt::format("no free IOVA range of {} bytes is within the initiator's reach (address_bits)", length.value));
+}
+
+std::optional<Range<Iova>> IovaSpace::find_free(std::uint64_t zone_first, std::uint64_t zone_last, Bytes length,
+                                                std::uint64_t alignment) const {
+  for (auto valid = valid_.rbegin(); valid != valid_.rend(); ++valid) {
+    const auto first = std::max(zone_first, valid->begin.value);
+    auto last = std::min(zone_last, valid->last());
+    while (last >= first && last - first >= length.value - 1) {
+      const Range<Iova> candidate{Iova{(last - (length.value - 1)) & ~(alignment - 1)}, length};
+      if (candidate.begin.value < first) break;
+      const auto* obstacle = first_overlap(forbidden_, candidate);
+      if (obstacle == nullptr) obstacle = first_overlap(taken_, candidate);
+      if (obstacle == nullptr) return candidate;
+      if (obstacle->begin.value == 0) break;
+      last = obstacle->begin.value - 1;
+    }
+  }
+  return std::nullopt;
 }
 
 Outcome<Range<Iova>> IovaSpace::take_at(Range<Iova> range, bool ignore_windows) {

@@ -32,7 +32,8 @@ class IovaSpace {
   IovaSpace(std::vector<Range<Iova>> valid, std::vector<Range<Iova>> forbidden, unsigned address_bits);
 
   // Takes a free range, aligned to its own size rounded up to a power of two but at most 1 GiB, so that the IOMMU can
-  // use large pages. Keeps clear of low addresses and of user-address and RAM ranges where it can.
+  // use large pages; to pages where no such place is free. Keeps clear of low addresses and of user-address and RAM ranges where
+  // it can.
   [[nodiscard]] Outcome<Range<Iova>> take(Bytes length);
   // Takes exactly this range: a cookie that the caller fixed, or the bus address of a switch route
   // (`ignore_windows`: a bus address lies in a bridge window by nature).
@@ -47,6 +48,9 @@ class IovaSpace {
   [[nodiscard]] const std::vector<Range<Iova>>& taken() const { return taken_; }
 
  private:
+  [[nodiscard]] std::optional<Range<Iova>> find_free(std::uint64_t zone_first, std::uint64_t zone_last, Bytes length,
+                                                     std::uint64_t alignment) const;
+
   std::vector<Range<Iova>> valid_;      // sorted, reach applied
   std::vector<Range<Iova>> forbidden_;  // sorted
   std::vector<Range<Iova>> taken_;      // sorted

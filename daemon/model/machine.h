@@ -30,6 +30,11 @@ struct HostFacts {
   // Secure Boot or an operator locked the kernel down: nobody writes config space from user space.
   Tristate lockdown = Tristate::unknown;
   Tristate unsafe_interrupts = Tristate::unknown;  // VFIO was told to lend devices though interrupts are not isolated
+  // AMD's SME is active: the kernel marks what it maps as encrypted, by a bit of the address.
+  Tristate memory_encryption = Tristate::unknown;
+  // How many bits of an address the IOMMU's units translate, the least and the most of them; 0: not known.
+  unsigned least_iommu_bits = 0;
+  unsigned most_iommu_bits = 0;
 
   bool operator==(const HostFacts&) const = default;
 };

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
+#include "platform/kernel_release.h"
 #include "sources/live_files.h"
 
 namespace p2pd {
@@ -39,6 +41,7 @@ struct Cpu {
   unsigned family = 0;
   bool is_x86 = false;
   bool has_hypervisor = false;  // CPUID leaf 1, ECX bit 31
+  bool has_sme = true;          // as far as firmware lets it: the kernel clears the flag otherwise; true where it was not read
 };
 
 Cpu read_cpu(const path& proc_root) {
@@ -46,6 +49,7 @@ Cpu read_cpu(const path& proc_root) {
   const auto first = std::string_view(text).substr(0, text.find("\n\n"));
   Cpu cpu;
   const auto flags = " " + cpu_field(first, "flags") + " ";
+  if (!first.empty()) cpu.has_sme = flags.find(" sme ") != std::string::npos;
   cpu.is_x86 = flags.find(" fpu ") != std::string::npos;
   if (!cpu.is_x86) return cpu;
   cpu.has_hypervisor = flags.find(" hypervisor ") != std::string::npos;
@@ -74,9 +78,56 @@ Tristate read_iommu(const path& sysfs_root) {
   return list_directory(sysfs_root / "class/iommu").empty() ? Tristate::no : Tristate::yes;
 }
 
-Tristate read_vfio(const path& root) {
+// Containers, or iommufd for the functions themselves (CONFIG_VFIO_DEVICE_CDEV), which a kernel may have alone.
+Tristate read_vfio(const path& root, const path& sysfs_root) {
   std::error_code error;
-  return std::filesystem::exists(root / "dev/vfio/vfio", error) ? Tristate::yes : Tristate::no;
+  const bool has_containers = std::filesystem::exists(root / "dev/vfio/vfio", error);
+  const bool has_devices =
+      std::filesystem::exists(root / "dev/iommu", error) && std::filesystem::is_directory(sysfs_root / "class/vfio-dev", error);
+  return has_containers || has_devices ? Tristate::yes : Tristate::no;
+}
+
+// arch/x86/mm/mem_encrypt_identity.c sme_enable(): the last word counts; without one, what the kernel was configured for,
+// which is off since there is no such choice any more (Linux 6.9).
+Tristate read_memory_encryption(const LiveOptions& options, const std::string& release, const Cpu& cpu) {
+  if (!cpu.has_sme) return Tristate::no;
+  const auto command_line = read_file(options.proc_root / "cmdline");
+  if (!command_line) return Tristate::unknown;
+  const auto words = " " + without_newline(*command_line) + " ";
+  const auto on = words.rfind(" mem_encrypt=on ");
+  const auto off = words.rfind(" mem_encrypt=off ");
+  if (on != std::string::npos && (off == std::string::npos || off < on)) return Tristate::yes;
+  if (off != std::string::npos || parse_kernel_release(release) >= 6009) return Tristate::no;
+  const auto is_default = file_contains(beside(options.sysfs_root) / "boot" / ("config-" + release),
+                                        "\nCONFIG_AMD_MEM_ENCRYPT_ACTIVE_BY_DEFAULT=y\n");
+  if (!is_default) return Tristate::unknown;
+  return *is_default ? Tristate::yes : Tristate::no;
+}
+
+std::uint64_t read_hexadecimal(const path& file) {
+  const auto text = read_file(file).value_or("");
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  return value;
+}
+
+// VT-d 11.4.2, the capability register: MGAW in bits 21:16, the widths of page tables in bits 12:8. The kernel takes the
+// widest, up to MGAW; one bit less with page tables of the first stage, which units of scalable mode (extended capabilities,
+// bits 43 and 47) may have (drivers/iommu/intel/iommu.c). Other makers' units do not tell.
+void read_iommu_bits(const path& sysfs_root, HostFacts& facts) {
+  for (const auto& unit : list_directory(sysfs_root / "class/iommu")) {
+    const auto registers = sysfs_root / "class/iommu" / unit / "intel-iommu";
+    const auto capabilities = read_hexadecimal(registers / "cap");
+    const auto widths = (capabilities >> 8) & 0x1f;
+    if ((widths & 0x0e) == 0) continue;
+    const unsigned widest = (widths & 0x08) != 0 ? 57 : (widths & 0x04) != 0 ? 48 : 39;
+    const auto most = std::min(static_cast<unsigned>((capabilities >> 16) & 0x3f) + 1, widest);
+    constexpr std::uint64_t scalable_with_first_stage = (std::uint64_t{1} << 43) | (std::uint64_t{1} << 47);
+    const bool may_be_less = (read_hexadecimal(registers / "ecap") & scalable_with_first_stage) == scalable_with_first_stage;
+    const auto least = most - (may_be_less ? 1 : 0);
+    facts.least_iommu_bits = facts.least_iommu_bits == 0 ? least : std::min(facts.least_iommu_bits, least);
+    facts.most_iommu_bits = std::max(facts.most_iommu_bits, most);
+  }
 }
 
 // "none [integrity] confidentiality", security/lockdown/lockdown.c. Where securityfs has no such file, nothing locks.
@@ -161,7 +212,9 @@ HostFacts read_host_facts(const LiveOptions& options) {
   facts.virtualization = options.virtualization == "auto" ? detect_virtualization(options.sysfs_root, cpu, options.hypervisor)
                                                           : options.virtualization;
   facts.iommu = read_iommu(options.sysfs_root);
-  facts.vfio = read_vfio(root);
+  facts.vfio = read_vfio(root, options.sysfs_root);
+  facts.memory_encryption = read_memory_encryption(options, facts.kernel_release, cpu);
+  read_iommu_bits(options.sysfs_root, facts);
   facts.lockdown = read_lockdown(options.sysfs_root);
   facts.unsafe_interrupts = read_unsafe_interrupts(options.sysfs_root);
   return facts;

@@ -43,6 +43,7 @@ enum class Code : std::uint8_t {
   link_down_trained,
   // the address
   beyond_dma_mask,
+  beyond_iommu_aperture,
   bus_address_unknown,
   reserved_region,
   ats_bus_address,
@@ -54,6 +55,7 @@ enum class Code : std::uint8_t {
   // the machine
   iommu_off,
   iommu_unknown,
+  memory_encryption,
   vfio_missing,
   unsafe_interrupts,
   // the functions

@@ -64,6 +64,21 @@ void doubt_unread_regions(const Machine& machine, const Function& initiator, con
   });
 }
 
+// Which unit translates for the initiator is not told: where they differ, it may be any. Where nobody tells how much they
+// translate, it is all that the CPU addresses, BARs too (VT-d 11.4.2, MGAW: "at least equal to the physical addressability").
+void judge_aperture(const HostFacts& host, const Range<Iova>& range, const TargetName& name, Findings& findings) {
+  if (host.least_iommu_bits == 0 || range.last() <= reach_of(host.least_iommu_bits)) return;
+  findings.report(Code::beyond_iommu_aperture, range.last() > reach_of(host.most_iommu_bits), [&]() -> Finding {
+    return {.where = name.to_string(),
+            .observed = fmt::format("its bus address {:#x} is beyond the {} bits that {} translates", range.begin.value,
+                                    host.least_iommu_bits,
+                                    host.least_iommu_bits == host.most_iommu_bits ? "the IOMMU" : "a unit of the IOMMU"),
+            .needed = "a bus address that VFIO maps: on a switch route it is the cookie",
+            .remedy = "",
+            .isolation = ""};
+  });
+}
+
 // On a switch route the cookie is the bus address itself: the initiator's DMA engine must reach the range's last byte, and the
 // IOMMU must let it be mapped there too.
 void judge_bus_address(const PathQuestion& question, const Bar& bar, const TargetName& name, unsigned address_bits,
@@ -97,6 +112,7 @@ void judge_bus_address(const PathQuestion& question, const Bar& bar, const Targe
     });
     return;
   }
+  judge_aperture(question.machine.host(), *range, name, findings);
   doubt_unread_regions(question.machine, initiator, *range, name, findings);
 }
 
@@ -159,11 +175,14 @@ std::vector<Range<Iova>> answered_before_the_root(const Machine& machine, const 
   return taken;
 }
 
+// In whole pages, which is what the IOMMU maps.
 bool has_room(const std::vector<Range<Iova>>& taken, std::uint64_t reach, std::uint64_t length) {
   std::uint64_t from = 0;
   for (const auto& range : taken) {
-    if (range.begin.value > from && std::min(range.begin.value - 1, reach) - from >= length - 1 && from <= reach) return true;
-    from = std::max(from, range.last() + 1);
+    const auto page = range.begin.value & ~(page_size.value - 1);
+    if (page > from && std::min(page - 1, reach) - from >= length - 1 && from <= reach) return true;
+    if (range.last() >= reach) return false;
+    from = std::max(from, (range.last() & ~(page_size.value - 1)) + page_size.value);
     if (from > reach) return false;
   }
   return reach - from >= length - 1;
@@ -183,6 +202,22 @@ void judge_room(const PathQuestion& question, const Bar& bar, const TargetName& 
   });
 }
 
+// With SME AMD's page tables are written with the bit that says "encrypted" for all that nobody calls MMIO: requests go
+// elsewhere. VFIO's type1 calls no BAR so, up to Linux 7.3 (drivers/iommu/generic_pt/fmt/amdv1.h, vfio_iommu_type1.c).
+void judge_encryption(const HostFacts& host, const TargetName& name, Findings& findings) {
+  // Nobody tells a dump, and kernels do not encrypt unless they are told to.
+  if (host.memory_encryption == Tristate::no || (host.memory_encryption == Tristate::unknown && !host.is_live)) return;
+  findings.doubt(Code::memory_encryption, [&]() -> Finding {
+    return {.where = name.to_string(),
+            .observed = host.memory_encryption == Tristate::yes
+                            ? "memory encryption (SME) is active: the kernel may map BARs as if they were encrypted memory"
+                            : "it could not be read whether memory encryption (SME) is active",
+            .needed = "memory encryption off",
+            .remedy = "mem_encrypt=off",
+            .isolation = ""};
+  });
+}
+
 }  // namespace
 
 void judge_cookie(const PathQuestion& question, const TargetName& name, unsigned address_bits, Findings& findings) {
@@ -192,6 +227,7 @@ void judge_cookie(const PathQuestion& question, const TargetName& name, unsigned
   if (bar == nullptr || !bar->is_memory || !bar->is_assigned) return;
   judge_translated(initiator, *bar, question, findings);
   if (question.expected == Route::switched) return judge_bus_address(question, *bar, name, address_bits, findings);
+  if (question.expected == Route::root_complex) judge_encryption(question.machine.host(), name, findings);
   const bool is_below_bridges = question.target.way.size() > 1;
   if (!bar->bus_address && is_below_bridges && question.expected == Route::root_complex) doubt_bus_address(name, findings);
   if (address_bits < 64) judge_room(question, *bar, name, address_bits, findings);  // with all 64 there is always room

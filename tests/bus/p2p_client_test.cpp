@@ -63,6 +63,25 @@ TEST_F(ClientProgram, ListsFunctionsAsTheyAreInTheMachine) {
   EXPECT_EQ(bar->at("bus_address"), bar->at("cpu_address"));
 }
 
+TEST_F(ClientProgram, TellsWhatIsMissingUntilOperatorsHaveDoneIt) {
+  const auto findings_of = [&](const std::string& subject) {
+    std::vector<std::string> found;
+    for (const auto& finding : printed_json().at("findings"))
+      if (finding.at("subject") == subject) found.push_back(finding.at("found"));
+    return found;
+  };
+  ASSERT_EQ(run(alice_uid, {"doctor", "--json"}), 0) << printed();
+  EXPECT_THAT(findings_of("initiators"), testing::ElementsAre(HasSubstr("none is offered")));
+  EXPECT_THAT(findings_of("targets"), testing::ElementsAre(HasSubstr("none is enabled")));
+  EXPECT_THAT(findings_of("pairs"), testing::IsEmpty());
+  ASSERT_EQ(run(0, {"enable", target_bar}), 0) << printed();
+  ASSERT_EQ(run(0, {"offer", initiator}), 0) << printed();
+  ASSERT_EQ(run(alice_uid, {"doctor", "--json"}), 0) << printed();
+  EXPECT_THAT(findings_of("initiators"), testing::ElementsAre(initiator));
+  EXPECT_THAT(findings_of("targets"), testing::ElementsAre(target_bar));
+  EXPECT_THAT(findings_of("pairs"), testing::ElementsAre("1 of 1 reach their target"));
+}
+
 TEST_F(ClientProgram, SaysNoWithTheRemediesUntilTheyAreTyped) {
   ASSERT_EQ(run(alice_uid, {"check", "--json", initiator, target_bar}), 1) << printed();
   const auto blockers = printed_json().at("blockers");

@@ -213,6 +213,19 @@ inline HostChange virtualization(std::string name) {
   return [=](HostFacts& host) { host.virtualization = name; };
 }
 
+inline HostChange translates(unsigned least_bits, unsigned most_bits) {
+  return [=](HostFacts& host) {
+    host.least_iommu_bits = least_bits;
+    host.most_iommu_bits = most_bits;
+  };
+}
+inline HostChange encrypted(Tristate is_active, bool is_live = true) {
+  return [=](HostFacts& host) {
+    host.memory_encryption = is_active;
+    host.is_live = is_live;
+  };
+}
+
 class MachineBuilder {
  public:
   MachineBuilder() {
@@ -223,6 +236,7 @@ class MachineBuilder {
     host_.vfio = Tristate::yes;
     host_.lockdown = Tristate::no;
     host_.unsafe_interrupts = Tristate::no;
+    host_.memory_encryption = Tristate::no;
   }
 
   [[nodiscard]] MachineBuilder on(const HostChange& change) const {

@@ -15,8 +15,9 @@ using nlohmann::json;
 json only_function(const Device& device) { return json::parse(cli::functions_json({device})).at("functions").at(0); }
 
 TEST(ClientJson, SaysItsSchemaInEveryDocument) {
-  for (const auto& text : {cli::functions_json({}), cli::tree_json({}), cli::matrix_json({}), cli::verdict_json({}),
-                           cli::grants_json({}, {}), cli::version_json("1", std::nullopt), cli::done_json("enabled", "x")})
+  for (const auto& text :
+       {cli::functions_json({}), cli::tree_json({}), cli::matrix_json({}), cli::verdict_json({}), cli::grants_json({}, {}),
+        cli::version_json("1", std::nullopt), cli::done_json("enabled", "x"), cli::diagnosis_json({})})
     EXPECT_EQ(json::parse(text).at("schema"), "p2p-client/1") << text;
 }
 

@@ -52,6 +52,13 @@ TEST(IovaSpace, AlignsToNoMoreThanOneGibibyte) {
   EXPECT_EQ(space.take(Bytes{3 * GiB}).value(), range(5 * GiB, 3 * GiB));
 }
 
+TEST(IovaSpace, TakesAnyPagesWhereNoAlignedOnesAreFree) {
+  IovaSpace space({range(0, 4 * MiB)}, {range(0, 4 * KiB), range(2 * MiB - 4 * KiB, 8 * KiB)}, 64);
+  EXPECT_EQ(space.take(Bytes{MiB}).value(), range(3 * MiB, MiB)) << "aligned while there is such a place";
+  EXPECT_EQ(space.take(Bytes{MiB + MiB / 2}).value(), range(MiB / 2 - 4 * KiB, MiB + MiB / 2));
+  EXPECT_FALSE(space.take(Bytes{MiB}));
+}
+
 TEST(IovaSpace, StepsOverWhatIsForbiddenOrTaken) {
   IovaSpace space({range(0, 16 * MiB)}, {range(12 * MiB, 4 * MiB)}, 64);
   EXPECT_EQ(space.take(Bytes{MiB}).value(), range(11 * MiB, MiB));

@@ -389,6 +389,50 @@ TEST_F(Host, FindsTheIommuAndVfio) {
   EXPECT_EQ(read().vfio, Tristate::yes);
 }
 
+TEST_F(Host, FindsVfioWithoutContainers) {
+  tree.write("dev/iommu", "");
+  EXPECT_EQ(read().vfio, Tristate::no);
+  tree.write("sys/class/vfio-dev/vfio0/dev", "510:0\n");
+  EXPECT_EQ(read().vfio, Tristate::yes);
+}
+
+TEST_F(Host, ReadsHowManyBitsTheIommuTranslates) {
+  const auto bits = [&] { return std::pair(read().least_iommu_bits, read().most_iommu_bits); };
+  tree.write("sys/class/iommu/ivhd0/amd-iommu/cap", "190b640f\n");
+  EXPECT_EQ(bits(), std::pair(0U, 0U)) << "AMD's units do not tell";
+  tree.write("sys/class/iommu/dmar0/intel-iommu/cap", "d2008c22260206\n");
+  EXPECT_EQ(bits(), std::pair(39U, 39U)) << "tables of 39 bits, as the laboratory has them";
+  tree.write("sys/class/iommu/dmar1/intel-iommu/cap", "8d2078c106f0466\n");
+  EXPECT_EQ(bits(), std::pair(39U, 48U)) << "of 48 bits, as servers have them";
+  tree.write("sys/class/iommu/dmar0/intel-iommu/cap", "8d2078c106f0466\n");
+  tree.write("sys/class/iommu/dmar0/intel-iommu/ecap", "880000000000\n");
+  EXPECT_EQ(bits(), std::pair(47U, 48U)) << "a first stage has one bit less";
+}
+
+TEST_F(Host, TellsWhetherMemoryIsEncrypted) {
+  const auto processor = [&](const std::string& flags) {
+    tree.write("proc/cpuinfo", "vendor_id\t: AuthenticAMD\ncpu family\t: 25\nflags\t\t: fpu " + flags + "\n\n");
+  };
+  const auto booted = [&](const std::string& words) {
+    tree.write("proc/cmdline", words + "\n");
+    return read().memory_encryption;
+  };
+  tree.set_kernel("6.1.0", std::nullopt);
+  processor("sme sev");
+  EXPECT_EQ(booted("quiet mem_encrypt=on"), Tristate::yes);
+  EXPECT_EQ(booted("mem_encrypt=on mem_encrypt=off"), Tristate::no) << "the last word counts";
+  EXPECT_EQ(booted("quiet"), Tristate::unknown) << "as the kernel was configured";
+  tree.write("boot/config-6.1.0", "\nCONFIG_AMD_MEM_ENCRYPT_ACTIVE_BY_DEFAULT=y\n");
+  EXPECT_EQ(booted("quiet"), Tristate::yes);
+  tree.write("boot/config-6.1.0", "\n# CONFIG_AMD_MEM_ENCRYPT_ACTIVE_BY_DEFAULT is not set\n");
+  EXPECT_EQ(booted("quiet"), Tristate::no);
+  tree.set_kernel("6.9.0", std::nullopt);
+  EXPECT_EQ(booted("quiet"), Tristate::no) << "there is no such choice any more";
+  EXPECT_EQ(booted("mem_encrypt=on"), Tristate::yes);
+  processor("sev");
+  EXPECT_EQ(booted("mem_encrypt=on"), Tristate::no) << "firmware did not let it";
+}
+
 TEST_F(Host, TellsALockedDownKernel) {
   EXPECT_EQ(read().lockdown, Tristate::unknown);
   tree.write("sys/kernel/security/lsm", "capability\n");

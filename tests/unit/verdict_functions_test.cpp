@@ -241,6 +241,22 @@ TEST(Conditions, TheDmaMaskCountsFromTheLastByteAndOnASwitchRouteOnly) {
   EXPECT_EQ(only_blocker(one_page_on).code, "beyond-dma-mask");
 }
 
+TEST(Conditions, TheIommusApertureCountsFromTheLastByteAndOnASwitchRouteOnly) {
+  EXPECT_EQ((Pair{.host = translates(32, 32)}.judged().answer), yes);
+  EXPECT_EQ(only_blocker({.host = translates(31, 31)}).code, "beyond-iommu-aperture");
+  EXPECT_EQ((Pair{.host = translates(31, 31), .switch_port = acs_redirect}.judged().answer), yes);
+}
+
+TEST(Conditions, MemoryEncryptionMattersWhereTheIommuTranslates) {
+  const auto possible = [](const HostChange& host) { return Pair{.host = host, .switch_port = acs_redirect}.judged().possible; };
+  EXPECT_EQ(possible(encrypted(Tristate::no)), yes);
+  EXPECT_EQ(possible(encrypted(Tristate::yes)), unknown);
+  EXPECT_EQ(possible(encrypted(Tristate::unknown)), unknown);
+  EXPECT_EQ((Pair{.host = encrypted(Tristate::yes)}.judged().possible), yes) << "below a switch no IOMMU is met";
+  const auto in_a_dump = Pair{.host = encrypted(Tristate::unknown, false), .switch_port = acs_redirect}.judged();
+  EXPECT_THAT(codes(in_a_dump), Not(Contains("memory-encryption"))) << "which does not tell";
+}
+
 TEST(MachineConditions, AreThoseThatEveryPairGets) {
   const Machine machine = a_machine().on([](HostFacts& host) {
     host.iommu = Tristate::no;

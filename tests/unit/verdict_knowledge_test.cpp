@@ -111,12 +111,13 @@ void forget_something(Drawn& drawn) {
 }
 
 void forget_something_of_the_host(HostFacts& host) {
-  switch (*rc::gen::inRange(0, 6)) {
+  switch (*rc::gen::inRange(0, 7)) {
     case 0: host.virtualization = "unknown"; break;
     case 1: host.iommu = Tristate::unknown; break;
     case 2: host.vfio = Tristate::unknown; break;
     case 3: host.unsafe_interrupts = Tristate::unknown; break;
     case 4: host.cpu_vendor.clear(); break;
+    case 5: host.memory_encryption = Tristate::unknown; break;
     default: host.kernel_release.clear(); break;
   }
 }
