@@ -73,3 +73,17 @@ def wait_until_nothing_is_held(guest: Machine, seconds: float = 10.0) -> None:
         if not shown["holdings"] and not shown["mappings"]:
             return
         assert time.monotonic() < deadline, f"still held after {seconds} s: {shown}"
+
+
+def main_pid(guest: Machine) -> int:
+    return int(guest.run("systemctl show --property=MainPID --value p2pd.service").text)
+
+
+def wait_for_another_main_pid(guest: Machine, before: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        state = guest.run("systemctl is-active p2pd.service", check=False).text.strip()
+        if state == "active" and main_pid(guest) not in (0, before):
+            return
+        assert time.monotonic() < deadline, f"p2pd did not come back: {state}"
+        time.sleep(0.2)

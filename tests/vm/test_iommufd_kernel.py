@@ -4,120 +4,18 @@
 On the kernel that the laboratory compiles, because Debian's has no iommufd; what needs none, on Debian's newest, too.
 """
 
-import itertools
 import json
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from kernel_probe import ANY, BAR, BAR_IOVA, FIXED, MEMORY_IOVA, PAGE, READ_WRITE, READABLE, Probe
 from lab import Machine
-
-PROBE = "/srv/cargo/tools/iommufd-probe"
 
 pytestmark = pytest.mark.kernels("built")
 
-PAGE = 4096
-LENGTH = 2048  # what edu moves
-BAR = 2
-# All below the 28 bits that edu reaches.
-BAR_IOVA, MEMORY_IOVA, COPY_IOVA = 0x100000, 0x200000, 0x400000
+COPY_IOVA = 0x400000
 # Where nothing can be: at no page, where interrupts are written to, and above the aperture of 39 bits.
 ODD, INTERRUPTS, BEYOND = BAR_IOVA + 0x800, 0xFEE00000, 1 << 39
-FIXED, WRITEABLE, READABLE = 1, 2, 4
-ANY = FIXED | WRITEABLE | READABLE
-MEMORY_ENABLE = 2
-READ_WRITE = 2
-
-_bytes = itertools.count(1)
-
-
-class Refused(AssertionError):
-    """The kernel said no."""
-
-
-class Probe:
-    """The program of tests/vm/tools/iommufd_probe.cpp; every step that it does is printed with its errno."""
-
-    def __init__(self, guest: Machine, edu: str, ivshmem: str) -> None:
-        self.guest, self.edu, self.ivshmem = guest, edu, ivshmem
-        self.process = guest.start([PROBE])
-
-    def do(self, line: str) -> dict[str, str]:
-        answer = self.process.ask(line, 60.0).strip()
-        print(f"{line}: {answer}")
-        if not answer.startswith("ok"):
-            raise Refused(f"{line}: {answer}")
-        return dict(word.split("=", 1) for word in answer.split()[1:])
-
-    def errno(self, line: str) -> str:
-        """Of a step that must fail."""
-        with pytest.raises(Refused) as refused:
-            self.do(line)
-        return str(refused.value).rsplit(" ", 1)[1]
-
-    def cdev(self, address: str) -> str:
-        name = self.guest.run(f"ls /sys/bus/pci/devices/{address}/vfio-dev").text.strip()
-        return f"/dev/vfio/devices/{name}"
-
-    def group(self, address: str) -> str:
-        return self.guest.run(f"basename $(readlink /sys/bus/pci/devices/{address}/iommu_group)").text.strip()
-
-    # --- the pieces that most tests put together
-
-    def attach_edu(self) -> None:
-        """The initiator in an address space that holds a page of memory."""
-        self.do("open iommu /dev/iommu")
-        self.do(f"open edu {self.cdev(self.edu)}")
-        self.do("bind edu iommu")
-        self.ioas = self.do("ioas iommu")["id"]
-        self.do(f"attach edu {self.ioas}")
-        self.do(f"map-memory iommu {self.ioas} {MEMORY_IOVA:#x}")
-        self.do("engine edu")
-
-    def open_ivshmem(self) -> None:
-        """The target: bound, because it can not be used before, and attached to nothing."""
-        self.do(f"open ivshmem {self.cdev(self.ivshmem)}")
-        self.do("bind ivshmem iommu")
-
-    def export(self, name: str = "buffer", ranges: str = f"0 {PAGE:#x}") -> None:
-        self.do(f"export {name} ivshmem {BAR} {READ_WRITE} {ranges}")
-
-    def map_file(self, name: str = "buffer", *, start: int = 0, length: int = PAGE, iova: int = BAR_IOVA) -> str:
-        return f"map-file iommu {self.ioas} {name} {start:#x} {length:#x} {iova:#x} {ANY}"
-
-    def set_memory_enable(self, on: bool) -> None:
-        command = int(self.do("command ivshmem")["value"], 16)
-        self.do(f"command ivshmem {command | MEMORY_ENABLE if on else command & ~MEMORY_ENABLE:#x}")
-
-    def bytes_land(self, iova: int = BAR_IOVA, offset: int = 0) -> bool:
-        """Sends other bytes than ever before to an IOVA, and looks for them from outside."""
-        sent = next(_bytes)
-        before = self.guest.memory("ivshmem")
-        self.do(f"load {MEMORY_IOVA:#x} {sent}")
-        self.do(f"store {iova:#x}")
-        after = self.guest.memory("ivshmem")
-        landed = after[offset : offset + LENGTH] == bytes([sent]) * LENGTH
-        assert landed or after == before, "all of it, or nothing"
-        return landed
-
-    def is_stopped(self, iova: int = BAR_IOVA) -> bool:
-        """The same DMA as the one that landed changes nothing, and the IOMMU says that it was there: not of every one,
-        because the kernel's log takes only some in five seconds."""
-        before = self.guest.dmar_faults(self.edu).count(iova)
-        deadline = time.monotonic() + 20.0
-        while not self.bytes_land(iova):
-            if self.guest.dmar_faults(self.edu).count(iova) > before:
-                return True
-            assert time.monotonic() < deadline, "nothing lands, but no fault either"
-        return False
-
-    def map_bar(self) -> None:
-        """All of it, to where bytes land."""
-        self.attach_edu()
-        self.open_ivshmem()
-        self.export()
-        self.do(self.map_file())
-        assert self.bytes_land()
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +95,11 @@ def stop_by_hot_reset(probe: Probe) -> None:
     probe.do("hot-reset ivshmem")
 
 
-@pytest.mark.parametrize("stop", [stop_by_memory_enable, stop_by_reset, stop_by_hot_reset])
+# A dma-buf in an iommufd: whether p2pd imports it or somebody else, the kernel does the same.
+_DECODE_OFF = [pytest.mark.shows("decode off", back_end=back_end) for back_end in ("iommufd", "dma-buf")]
+
+
+@pytest.mark.parametrize("stop", [pytest.param(stop_by_memory_enable, marks=_DECODE_OFF), stop_by_reset, stop_by_hot_reset])
 def test_what_vfio_revokes_stays_revoked_until_it_is_mapped_anew(probe: Probe, stop: Callable[[Probe], None]) -> None:
     probe.map_bar()
     stop(probe)

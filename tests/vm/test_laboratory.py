@@ -14,13 +14,6 @@ pytestmark = pytest.mark.laboratory
 ACS_REDIRECT = 0x1D  # source validation, request and completion redirect, upstream forwarding
 
 
-def bars(machine: Machine, address: str) -> dict[int, int]:
-    """Index and size of each assigned BAR."""
-    lines = machine.run(f"cat /sys/bus/pci/devices/{address}/resource").text.splitlines()[:6]
-    regions = {index: [int(word, 16) for word in line.split()] for index, line in enumerate(lines)}
-    return {index: end - start + 1 for index, (start, end, flags) in regions.items() if flags}
-
-
 def parent(machine: Machine, address: str) -> str:
     """The function above."""
     path = machine.run(f"readlink -f /sys/bus/pci/devices/{address}").text.strip()
@@ -38,11 +31,11 @@ def group(machine: Machine, address: str) -> str:
 
 
 def test_edu_is_an_initiator_with_its_registers_in_bar_0(machine: Machine, edu: str) -> None:
-    assert bars(machine, edu) == {0: 1 << 20}
+    assert [(index, size) for index, (_, size) in machine.bars(edu).items()] == [(0, 1 << 20)]
 
 
 def test_ivshmem_is_a_target_with_its_memory_in_bar_2(machine: Machine, ivshmem: str) -> None:
-    assert bars(machine, ivshmem)[2] == 1 << 20
+    assert machine.bars(ivshmem)[2][1] == 1 << 20
 
 
 def test_the_host_sees_what_the_guest_writes_into_the_bar(machine: Machine, ivshmem: str) -> None:
@@ -80,7 +73,7 @@ def test_two_functions_of_one_endpoint_share_a_group(machine: Machine) -> None:
 
 
 def test_nvme_has_a_controller_memory_buffer(machine: Machine) -> None:
-    assert 16 << 20 in bars(machine, machine.address("nvme")).values()
+    assert 16 << 20 in [size for _, size in machine.bars(machine.address("nvme")).values()]
 
 
 def test_the_iommu_translates_by_default(machine: Machine, edu: str) -> None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import pytest
 from client import Refused, grants, wait_until_nothing_is_held
-from lab import LabError, Machine
+from lab import Machine
 from pair import Pair, make_ready
+from plugging import is_plugged, plug, plug_target, unplug, unplug_target
 from watching import Watching
 
 log = logging.getLogger("lab")
@@ -30,23 +31,6 @@ def watching(guest: Machine) -> Iterator[Watching]:
         yield both
 
 
-def plug(guest: Machine, driver: str, name: str, bus: str, **properties: object) -> str:
-    """Returns the address, which QEMU knows before the guest does."""
-    guest.qmp("device_add", driver=driver, id=name, bus=bus, **properties)
-    return guest.address(name)
-
-
-def wait_for(guest: Machine, address: str) -> None:
-    guest.run(f"udevadm wait --timeout=20 /sys/bus/pci/devices/{address}")
-
-
-def unplug(guest: Machine, name: str) -> None:
-    """What the guest has not seen yet can not be unplugged."""
-    wait_for(guest, guest.address(name))
-    guest.qmp("device_del", id=name)
-    guest.qmp_channel.wait_for_event("DEVICE_DELETED", device=name)
-
-
 @contextmanager
 def visitor(guest: Machine, bus: str = "spare_root") -> Iterator[str]:
     """An edu that leaves in the end, if it did not before."""
@@ -54,26 +38,8 @@ def visitor(guest: Machine, bus: str = "spare_root") -> Iterator[str]:
     try:
         yield address
     finally:
-        try:
-            guest.address("visitor")
-        except LabError:
-            return
-        unplug(guest, "visitor")
-
-
-def plug_target(guest: Machine, bus: str) -> str:
-    """An ivshmem whose memory the host sees as `guest.memory("leaver")`."""
-    memory = {"id": "leaver_memory", "size": 1 << 20, "mem-path": "leaver.memory", "share": True}
-    guest.qmp("object-add", **{"qom-type": "memory-backend-file"}, **memory)
-    address = plug(guest, "ivshmem-plain", "leaver", bus, memdev="leaver_memory")
-    wait_for(guest, address)
-    return address
-
-
-def unplug_target(guest: Machine) -> None:
-    """With its memory: QEMU 7.2 aborts when a second device is to use it."""
-    unplug(guest, "leaver")
-    guest.qmp("object-del", id="leaver_memory")
+        if is_plugged(guest, "visitor"):
+            unplug(guest, "visitor")
 
 
 @dataclass
@@ -86,12 +52,14 @@ class Leaving:
 
 
 @pytest.fixture
-def leaving(guest: Machine, watching: Watching, edu: str, request: pytest.FixtureRequest) -> Iterator[Leaving]:
+def leaving(
+    guest: Machine, watching: Watching, edu: str, back_end: str, request: pytest.FixtureRequest
+) -> Iterator[Leaving]:
     bus = getattr(request, "param", "spare_root")
     address = plug_target(guest, bus)
     try:
         make_ready(guest, edu, address)
-        pair = Pair(guest, edu, address, "leaver")
+        pair = Pair(guest, edu, address, "leaver", back_end)
         pair.arm()
         yield Leaving(pair, address, bus)
     finally:
@@ -214,6 +182,8 @@ def assert_enabled_anew(leaving: Leaving) -> None:
     Pair(guest, edu, leaving.target, "leaver")
 
 
+@pytest.mark.kernels("debian", "newest", "built")
+@pytest.mark.shows("unplug")
 @pytest.mark.parametrize("leaving", SPARE_PORTS, indirect=True)
 def test_a_target_that_is_unplugged_gives_way(leaving: Leaving, watching: Watching) -> None:
     guest = leaving.pair.guest
@@ -231,6 +201,8 @@ def test_a_target_that_is_unplugged_gives_way(leaving: Leaving, watching: Watchi
     assert_enabled_anew(leaving)
 
 
+@pytest.mark.kernels("debian", "newest", "built")
+@pytest.mark.shows("unbind")
 def test_a_target_that_is_unbound_by_hand_gives_way(leaving: Leaving, watching: Watching) -> None:
     guest = leaving.pair.guest
     guest.run("dmesg --clear")

@@ -5,11 +5,10 @@ In each test the bytes land first. Then the lease ends in some way, while anothe
 no lease, and the same DMA to the same cookie changes nothing and is caught by the IOMMU.
 """
 
-import time
 from collections.abc import Iterator
 
 import pytest
-from client import Client, Refused, grants, wait_until_nothing_is_held
+from client import Client, Refused, grants, main_pid, wait_for_another_main_pid, wait_until_nothing_is_held
 from lab import Machine
 from pair import Pair, make_ready
 
@@ -28,16 +27,18 @@ def ready(guest: Machine, edu: str, ivshmem: str) -> Iterator[Machine]:
 
 
 @pytest.fixture
-def pair(ready: Machine, edu: str, ivshmem: str) -> Pair:
-    return Pair(ready, edu, ivshmem)
+def pair(ready: Machine, edu: str, ivshmem: str, back_end: str) -> Pair:
+    return Pair(ready, edu, ivshmem, backend=back_end)
 
 
+@pytest.mark.shows("release")
 def test_after_release_nothing_lands(pair: Pair) -> None:
     pair.arm()
     pair.client.do("release")
     pair.assert_stopped()
 
 
+@pytest.mark.shows("release")
 def test_after_the_unmap_of_the_target_nothing_lands(pair: Pair) -> None:
     pair.arm()
     pair.client.do("unmap")
@@ -45,6 +46,7 @@ def test_after_the_unmap_of_the_target_nothing_lands(pair: Pair) -> None:
     assert len(grants(pair.guest)["holdings"]) == 1, "the initiator is still lent"
 
 
+@pytest.mark.shows("kill -9")
 def test_after_kill_9_of_the_lease_holder_nothing_lands(pair: Pair) -> None:
     pair.arm()
     pair.client.kill()
@@ -52,19 +54,24 @@ def test_after_kill_9_of_the_lease_holder_nothing_lands(pair: Pair) -> None:
     pair.assert_stopped()
 
 
-def test_after_shutdown_of_the_lease_nothing_lands(pair: Pair) -> None:
+@pytest.mark.shows("lease closed")
+@pytest.mark.parametrize("how", ["close-lease", "shutdown-lease"])
+def test_after_the_end_of_the_lease_nothing_lands(pair: Pair, how: str) -> None:
+    """While both processes live: closed where nobody has a copy, or shut down."""
     pair.arm()
-    pair.client.do("shutdown-lease")
+    pair.client.do(how)
     wait_until_nothing_is_held(pair.guest)
     pair.assert_stopped()
 
 
+@pytest.mark.shows("p2pd stopped")
 def test_after_sigterm_of_p2pd_nothing_lands(pair: Pair) -> None:
     pair.arm()
     pair.guest.run("systemctl stop p2pd.service")
     pair.assert_stopped()
 
 
+@pytest.mark.shows("p2pd killed")
 def test_after_kill_9_and_restart_of_p2pd_nothing_lands(pair: Pair) -> None:
     pair.arm()
     before = main_pid(pair.guest)
@@ -101,6 +108,7 @@ def test_disabling_by_force_takes_the_target_away_and_says_so(pair: Pair, ivshme
     pair.assert_stopped()
 
 
+@pytest.mark.shows("reset")
 def test_a_reset_takes_the_target_away_first_and_gives_it_back_after(pair: Pair, ivshmem: str) -> None:
     refused = pair.guest.run(f"p2p-client reset {ivshmem}", check=False)
     assert refused.status == 1 and pair.mapping["mapping"].rsplit("/", 1)[1] in refused.error_text
@@ -112,6 +120,19 @@ def test_a_reset_takes_the_target_away_first_and_gives_it_back_after(pair: Pair,
     again = pair.client.do(f"map {ivshmem}:2")
     assert again["cookie"] == pair.mapping["cookie"], "p2pd kept the address space"
     pair.assert_lands(pair.holder, "again ")
+
+
+def test_decode_that_is_switched_off_past_vfio_ends_nothing(pair: Pair, ivshmem: str) -> None:
+    """Root wrote to config space by other ways: the kernel tells nobody, and with decode the mapping is back."""
+    pair.holder.do("load hidden")
+    before = pair.guest.memory("ivshmem")
+    pair.guest.run(f"setpci -s {ivshmem} COMMAND=0:2")
+    faults = pair.guest.dmar_faults(pair.edu)
+    pair.holder.do("store")
+    assert pair.guest.memory("ivshmem") == before, "nobody was there"
+    assert pair.guest.dmar_faults(pair.edu) == faults, "the IOMMU had nothing against it"
+    pair.guest.run(f"setpci -s {ivshmem} COMMAND=2:2")
+    pair.assert_lands(pair.holder, "back ")
 
 
 def test_what_is_only_offered_is_opened_for_its_reset(ready: Machine, edu: str) -> None:
@@ -154,16 +175,3 @@ def test_operators_only_change_what_is_enabled_and_offered(ready: Machine, edu: 
         refused = ready.run(f"p2p-client --no-ask-password {command}", user="alice", check=False)
         assert refused.status == 3, f"{command}: {refused.status} {refused.error_text}"
         assert "org.p2pd1." in refused.error_text, "the action that would grant it is named"
-
-
-def main_pid(guest: Machine) -> int:
-    return int(guest.run("systemctl show --property=MainPID --value p2pd.service").text)
-
-
-def wait_for_another_main_pid(guest: Machine, before: int) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        state = guest.run("systemctl is-active p2pd.service", check=False).text.strip()
-        if state == "active" and main_pid(guest) not in (0, before):
-            return
-        assert time.monotonic() < deadline, f"p2pd did not come back: {state}"

@@ -46,9 +46,9 @@ class Layout:
             self._slots[bus] = slots
         return f"{self._slots[bus].pop():#x}"
 
-    def port_with_acs(self, name: str, bus: str = ROOT_BUS) -> str:
+    def port_with_acs(self, name: str, bus: str = ROOT_BUS, **properties: object) -> str:
         """A root port, or a downstream port that has ACS."""
-        return self._port("pcie-root-port", name, bus)
+        return self._port("pcie-root-port", name, bus, **properties)
 
     def intel_port(self, name: str, bus: str) -> str:
         """A root port with ACS and another vendor's id."""
@@ -57,9 +57,10 @@ class Layout:
     def port_without_acs(self, name: str, bus: str) -> str:
         return self._port("xio3130-downstream", name, bus)
 
-    def _port(self, driver: str, name: str, bus: str) -> str:
+    def _port(self, driver: str, name: str, bus: str, **properties: object) -> str:
         self._chassis += 1
-        return self.add(driver, id=name, bus=bus, addr=self.draw_slot(bus), chassis=self._chassis, slot=self._chassis)
+        number = self._chassis
+        return self.add(driver, id=name, bus=bus, addr=self.draw_slot(bus), chassis=number, slot=number, **properties)
 
     def host_bridge(self, name: str, first_bus: int) -> str:
         """Another one than the root complex' own, with a root bus of that number."""
@@ -109,7 +110,9 @@ def standard(seed: int) -> Layout:
 
     # Memory that the kernel could hand out itself, and a real FLR.
     layout.nvme("nvme", layout.port_with_acs("nvme_root"))
-    layout.port_with_acs("spare_root")
+    # With room for a large BAR; and what an NVMe controller with virtual functions needs, which can not be plugged.
+    layout.port_with_acs("spare_root", **{"pref64-reserve": "256M"})
+    layout.add("nvme-subsys", id="subsystem")
     return layout
 
 

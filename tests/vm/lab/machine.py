@@ -198,6 +198,22 @@ class Machine:
             file.seek(offset)
             file.write(content)
 
+    def forget_memory(self, device: str) -> None:
+        """Of a device that has gone: one of another size may come by that name."""
+        (self._directory / f"{device}.memory").unlink()
+
+    def physical_memory(self, address: int, length: int) -> bytes:
+        """What a processor would read there, read by QEMU: BARs of devices without a memory-backend-file."""
+        file = self._directory / "physical"
+        self.qmp("pmemsave", val=address, size=length, filename=str(file))
+        return file.read_bytes()
+
+    def bars(self, address: str) -> dict[int, tuple[int, int]]:
+        """Of a function, those that are assigned: index to address and size."""
+        lines = self.run(f"cat /sys/bus/pci/devices/{address}/resource").text.splitlines()[:6]
+        regions = {index: [int(word, 16) for word in line.split()] for index, line in enumerate(lines)}
+        return {index: (begin, end - begin + 1) for index, (begin, end, flags) in regions.items() if flags}
+
     def address(self, device: str) -> str:
         """Where the firmware put a device of the layout, as QEMU knows it: `0000:03:00.0`."""
         if device not in self._addresses:

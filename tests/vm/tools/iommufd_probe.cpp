@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// iommufd and dma-bufs as the kernel has them, without p2pd: one call a line, in whatever order the test wants. Run as root.
+// iommufd and dma-bufs as the kernel has them, p2pd's among them: one call a line, in whatever order the test wants. Run as root.
 //
 // A NAME stands for a descriptor; FD, DEVICE and IOMMU are names that a line before has given. Numbers as C writes them.
 // Each line gets one: `ok [KEY=VALUE]...` or `error CALL ERRNO`.
@@ -28,6 +28,10 @@
 //   load IOVA BYTE                                     fills the page, page → edu
 //   store IOVA                                         edu → IOVA, 2048 bytes
 //   mmap FD LENGTH                                     and unmaps
+//   borrow NAME TARGET                                 a dma-buf that p2pd exports, with its lease; pid=N fd=N: what to take
+//   take NAME PID FD                                   a copy of another process' descriptor
+//   return                                             gives what was borrowed back to p2pd and waits
+//   close-lease                                        of what was borrowed, nothing else
 //   close NAME
 #include <fcntl.h>
 #include <linux/pci_regs.h>
@@ -36,6 +40,7 @@
 #include <p2pclient/p2pclient.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -131,6 +136,10 @@ class Probe {
         {"load", &Probe::load},
         {"store", &Probe::store},
         {"mmap", &Probe::map_for_cpu},
+        {"borrow", &Probe::borrow},
+        {"take", &Probe::take},
+        {"return", &Probe::give_back},
+        {"close-lease", &Probe::close_lease},
         {"close", &Probe::close},
     };
     const auto verb = verbs.find(words.word());
@@ -343,6 +352,25 @@ class Probe {
     ::munmap(map_shared(file, length, 0), length);
     return "";
   }
+  std::string borrow(Words& words) {
+    const auto name = words.word();
+    borrowed_.emplace(p2pclient::Client::connect().export_dma_buf(words.word()));
+    keep(name, FileDescriptor::copy_of(borrowed_->fd()).release());
+    return " pid=" + std::to_string(::getpid()) + " fd=" + std::to_string(fds_.at(name).get());
+  }
+  std::string take(Words& words) {
+    const auto name = words.word();
+    const FileDescriptor process(checked("pidfd_open", static_cast<int>(::syscall(SYS_pidfd_open, words.small(), 0))));
+    return keep(name, checked("pidfd_getfd", static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), words.small(), 0))));
+  }
+  std::string give_back(Words&) {
+    borrowed_.value().release();
+    return "";
+  }
+  std::string close_lease(Words&) {
+    borrowed_.value().lease() = p2pclient::Lease();
+    return "";
+  }
   std::string close(Words& words) {
     if (fds_.erase(words.word()) == 0) throw std::runtime_error("no such name");
     return "";
@@ -350,6 +378,7 @@ class Probe {
 
   std::map<std::string, FileDescriptor> fds_;
   std::optional<Edu> edu_;
+  std::optional<p2pclient::DmaBuf> borrowed_;
   alignas(page_size) std::array<std::byte, page_size> memory_{};
 };
 
