@@ -68,7 +68,6 @@ class Arbiter {
   void finish_disable(const TargetName& name);
   void close_device_if_unused(const Address& device);
   void answer_those_who_closed(const Address& device);
-  void on(const DeviceWanted& event);
   // Ends the targets of one function and everything mapped from them.
   void drop_targets_of(const Address& device, RevokeReason reason);
   // The same, when nobody asked p2pd for it: says so in the journal.
@@ -104,6 +103,19 @@ class Arbiter {
   void on(const HoldingClosed& event);
   [[nodiscard]] Outcome<const Function*> may_acquire(const Caller& caller, const Address& initiator) const;
   void end_holding(Holding& holding);
+
+  // Initiators that must go (clearing.cpp).
+  void on(const DeviceWanted& event);
+  void on(const ClearedOut& event);
+  // Revokes it, and takes the device from whoever has not closed it when the grace time, at least two seconds, is over.
+  void take_away(Holding& holding, RevokeReason reason, std::chrono::milliseconds grace);
+  void take_away_all_of(const Address& device, const std::string& why);
+  static constexpr const char* being_removed = "the kernel waits for it: it is being unbound or pulled out";
+  void clear_out(const Holding& holding);
+  // It is unmapped and closed. `left`: who has the device open still, although it must go.
+  void finish_holding(HoldingId id, const std::vector<std::string>& left);
+  void answer_who_took_away(const Holding& holding, const Outcome<void>& outcome);
+  void stop_clearing();
 
   // Mappings (mappings.cpp).
   void on(RequestId id, const Caller& caller, MapMemory& command);
@@ -205,6 +217,9 @@ class Arbiter {
     std::chrono::microseconds until;
   };
   std::map<GrantId, Deadline> revoking_;
+  // Closed by p2pd, but not yet by everybody else.
+  std::set<HoldingId> clearing_;
+  std::multimap<HoldingId, RequestId> withdrawing_;
   bool has_left_ = false;
   std::vector<Effect> effects_;
   std::chrono::microseconds now_{0};

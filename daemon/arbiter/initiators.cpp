@@ -77,8 +77,8 @@ void Arbiter::on(RequestId id, const Caller& caller, Withdraw& command) {
   note(Journal::What::withdrawn, text, owner_from(caller), command.initiator, "", "");
   announce(command.initiator, Announce::What::changed);
   if (held == state_.holdings.end()) return reply(id, ReplyValue{});
-  reply_when_gone(id, held->first);
-  revoke(held->first, RevokeReason::operator_, command.grace);
+  withdrawing_.emplace(held->first, id);
+  take_away(held->second, RevokeReason::operator_, command.grace);
 }
 
 Outcome<void> Arbiter::no_driver_change_in_group(const Function& function) const {
@@ -164,8 +164,7 @@ void Arbiter::give_back(const Address& address, const Owner& asker) {
     note(Journal::What::withdrawn, address.to_string(), asker, address, "", "unbind by force");
     announce(address, Announce::What::changed);
   }
-  for (const auto& [id, holding] : state_.holdings)
-    if (holding.initiator == address) revoke_for(id, "unbind by force");
+  take_away_all_of(address, "unbind by force");
 }
 
 void Arbiter::unbind_what_was_given_back() {

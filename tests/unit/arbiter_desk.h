@@ -73,7 +73,7 @@ class Desk {
 
   void becomes(const Machine& machine) { happens(MachineChanged{std::make_shared<const Machine>(machine)}); }
   void happens(Event event) {
-    for (auto& effect : arbiter_.handle(std::move(event), std::chrono::seconds{1})) take(std::move(effect));
+    for (auto& effect : arbiter_.handle(std::move(event), now)) take(std::move(effect));
   }
 
   // ---- what the kernel does: runs everything that waits, and what comes of it, successfully
@@ -118,6 +118,7 @@ class Desk {
   [[nodiscard]] const State& state() const { return arbiter_.state(); }
   [[nodiscard]] Arbiter& arbiter() { return arbiter_; }
 
+  std::chrono::microseconds now = std::chrono::seconds{1};
   std::deque<Effect> kernel;
   std::vector<Tell> told;
   std::vector<StartDeadline> deadlines;
@@ -149,6 +150,7 @@ class Desk {
     happens(HoldingOpened{effect.holding, AddressSpace{{all_iovas}, effect.backend.empty() ? "vfio-type1" : effect.backend}});
   }
   void succeed(CloseHolding& effect) { happens(HoldingClosed{effect.holding}); }
+  void succeed(ClearOut& effect) { happens(ClearedOut{effect.holding, false, {}}); }
   void succeed(MapClientMemory& effect) { happens(Mapped{effect.mapping, {}}); }
   void succeed(MapPeer& effect) { happens(Mapped{effect.mapping, {}}); }
   void succeed(ExportBar& effect) { happens(Mapped{effect.mapping, {}}); }

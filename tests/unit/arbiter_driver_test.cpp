@@ -107,10 +107,9 @@ TEST(ArbiterDriver, UnbindsByForceWhatIsLent) {
   EXPECT_TRUE(has(desk, refused, name_of(holding)));
 
   const auto unbound = desk.unbind(initiator, true);
-  ASSERT_EQ(desk.told.size(), 1U);
-  EXPECT_EQ(desk.told[0].what, Tell::What::revoked);
-  EXPECT_EQ(desk.told[0].reason, RevokeReason::device_wanted);
   EXPECT_FALSE(desk.state().offers.contains(at(initiator)));
+  EXPECT_EQ(desk.waiting<CloseHolding>(), 0U) << "its client has a deadline";
+  desk.happens(DeadlinePassed{holding});
   EXPECT_EQ(desk.waiting<CloseHolding>(), 1U);
   EXPECT_EQ(desk.waiting<UnbindFromVfio>(), 0U) << "not before it is closed";
   EXPECT_EQ(desk.error(desk.unbind(initiator, true)), ErrorCode::busy) << "once";
@@ -157,12 +156,15 @@ TEST(ArbiterDriver, UnbindsByForceWhatIsBeingOpened) {
 
 TEST(ArbiterDriver, SaysWhyAnUnbindByForceFailed) {
   ReadyDesk desk;
-  desk.hold();
+  const auto holding = desk.hold();
   const auto unbound = desk.unbind(initiator, true);
+  desk.happens(LeaseEnded{holding});
   ASSERT_EQ(desk.waiting<CloseHolding>(), 1U);
-  auto closing = std::move(std::get<CloseHolding>(desk.kernel.front()));
   desk.kernel.pop_front();
-  desk.happens(HoldingClosed{closing.holding});
+  desk.happens(HoldingClosed{holding});
+  ASSERT_EQ(desk.waiting<ClearOut>(), 1U);
+  desk.kernel.pop_front();
+  desk.happens(ClearedOut{holding, false, {}});
   ASSERT_EQ(desk.waiting<UnbindFromVfio>(), 1U);
   EXPECT_TRUE(std::get<UnbindFromVfio>(desk.kernel.front()).force);
   desk.kernel_fails("somebody has it open");
