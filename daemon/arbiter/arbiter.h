@@ -81,7 +81,11 @@ class Arbiter {
   void on(RequestId id, const Caller& caller, UnbindDriver& command);
   void on(DriverChanged& event);
   [[nodiscard]] Outcome<const Function*> lendable(const Address& address, bool trusted_firmware) const;
-  [[nodiscard]] Outcome<void> free_for_driver_change(const Address& address) const;
+  // `together`: what changes with it.
+  [[nodiscard]] Outcome<void> free_for_driver_change(const Address& address, const std::vector<Address>& together) const;
+  // The function alone, or all of its IOMMU group but bridges, whose driver is (`bound`) or is not vfio-pci.
+  [[nodiscard]] Outcome<std::vector<Address>> functions_meant(const Address& device, bool group, bool bound) const;
+  void start_driver_change(RequestId id, const std::vector<Address>& devices, bool waits_for_functions);
   // Whether p2pd itself has the function open, or is about to.
   [[nodiscard]] Outcome<void> not_in_use(const Address& address) const;
   [[nodiscard]] Outcome<void> no_driver_change_in_group(const Function& function) const;
@@ -181,7 +185,8 @@ class Arbiter {
   struct DriverChange {
     RequestId request;
     std::optional<std::uint32_t> iommu_group;
-    bool waits_for_function = false;  // unbind by force: first p2pd gives the function back
+    std::vector<Address> devices;     // that change together
+    bool waits_for_function = false;  // unbind by force: first p2pd gives them back
   };
 
   struct Resetting {

@@ -87,8 +87,9 @@ void Arbiter::answer_who_took_away(const Holding& holding, const Outcome<void>& 
   if (outcome) return;
   // No use in asking the kernel, which would wait for them.
   const auto change = changing_driver_.find(holding.initiator);
-  if (change != changing_driver_.end() && change->second.waits_for_function)
-    reply(changing_driver_.extract(change).mapped().request, error_of(outcome));
+  if (change == changing_driver_.end() || !change->second.waits_for_function) return;
+  DriverChanged failed{change->second.request, change->second.devices, outcome};
+  on(failed);
 }
 
 void Arbiter::stop_clearing() {

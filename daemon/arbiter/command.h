@@ -79,11 +79,13 @@ struct Withdraw {
 struct BindDriver {
   Address device;
   bool force = false;
+  bool group = false;  // every function of its IOMMU group but bridges
 };
 
 struct UnbindDriver {
   Address device;
   bool force = false;
+  bool group = false;
 };
 
 struct Reset {

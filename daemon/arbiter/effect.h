@@ -106,15 +106,15 @@ struct Unmap {
   Range<Iova> iova;
 };
 
-// Answered by DriverChanged: late or never when a driver hangs.
+// All of them or none. Answered by DriverChanged: late or never when a driver hangs.
 struct BindToVfio {
   RequestId request;
-  Address device;
+  std::vector<Address> devices;
   bool force = false;
 };
 struct UnbindFromVfio {
   RequestId request;
-  Address device;
+  std::vector<Address> devices;
   bool force = false;
 };
 

@@ -74,7 +74,7 @@ struct Unmapped {
 };
 struct DriverChanged {
   RequestId request;
-  Address device;
+  std::vector<Address> devices;
   Outcome<void> outcome;
 };
 

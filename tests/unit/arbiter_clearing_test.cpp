@@ -50,7 +50,7 @@ TEST(ArbiterClearing, GivesNoticeBeforeAnUnbindByForce) {
   desk.happens(ClearedOut{desk.holding, true, {}});
   EXPECT_TRUE(desk.has_noted(Journal::What::killed, "pid 42"));
   desk.take<UnbindFromVfio>();
-  desk.happens(DriverChanged{unbound, at(initiator), {}});
+  desk.happens(DriverChanged{unbound, {at(initiator)}, {}});
   EXPECT_TRUE(desk.answer(unbound));
   EXPECT_TRUE(desk.state().holdings.empty());
 }
