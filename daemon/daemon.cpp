@@ -270,7 +270,7 @@ class Daemon {
 
   void post(Event event) {
     // Who asked for another driver must find it in the picture when the answer comes.
-    if (const auto* changed = std::get_if<DriverChanged>(&event)) read_again({changed->device});
+    if (const auto* changed = std::get_if<DriverChanged>(&event)) read_again(changed->devices);
     queue_.push_back(std::move(event));
     must_work(sd_event_source_set_enabled(queue_source_.get(), SD_EVENT_ONESHOT), "sd_event_source_set_enabled");
   }

@@ -15,13 +15,15 @@ Command driver_command(const DriverChange& what) {
             struct Arguments {
               std::string address;
               bool force = false;
+              bool group = false;
             };
             const auto arguments = std::make_shared<Arguments>();
             add_function(app, arguments->address);
             app.add_flag("--force", arguments->force, what.force);
+            app.add_flag("--group", arguments->group, "all functions of its IOMMU group, or none");
             return [arguments, what](Context& context) {
               auto client = context.client();
-              (client.*what.change)(arguments->address, arguments->force);
+              (client.*what.change)(arguments->address, arguments->force, arguments->group);
               context.print_done(what.done, arguments->address);
               return exit_yes;
             };

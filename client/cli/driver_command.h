@@ -14,7 +14,7 @@ struct DriverChange {
   std::string summary;
   std::string force;  // what --force does
   std::string done;   // "bound"
-  void (Client::*change)(const std::string& address, bool force);
+  void (Client::*change)(const std::string& address, bool force, bool group);
 };
 
 [[nodiscard]] Command driver_command(const DriverChange& what);

@@ -193,14 +193,14 @@ void Client::withdraw(const std::string& initiator, const TakeBackOptions& optio
   guard([&] { device.Withdraw(take_back(options)); });
 }
 
-void Client::bind(const std::string& address, bool force) {
+void Client::bind(const std::string& address, bool force, bool group) {
   auto device = device_proxy(*connection_, address);
-  guard([&] { device.Bind({{"force", sdbus::Variant{force}}}); });
+  guard([&] { device.Bind({{"force", sdbus::Variant{force}}, {"group", sdbus::Variant{group}}}); });
 }
 
-void Client::unbind(const std::string& address, bool force) {
+void Client::unbind(const std::string& address, bool force, bool group) {
   auto device = device_proxy(*connection_, address);
-  guard([&] { device.Unbind({{"force", sdbus::Variant{force}}}); });
+  guard([&] { device.Unbind({{"force", sdbus::Variant{force}}, {"group", sdbus::Variant{group}}}); });
 }
 
 void Client::reset(const std::string& address, const TakeBackOptions& options) {

@@ -139,9 +139,11 @@ void Arbiter::leave_if_done() {
   if (!state_.stopping || has_left_ || !state_.holdings.empty() || !devices_.empty() || !resetting_.empty()) return;
   has_left_ = true;
   // A driver may hang for ever, and it has nothing of what was lent.
-  for (const auto& [address, change] : changing_driver_)
+  for (const auto& [address, change] : changing_driver_) {
+    if (address != change.devices.front()) continue;
     reply(change.request,
           refuse(ErrorCode::gone, fmt::format("p2pd is stopping, and {} has not changed its driver yet", address.to_string())));
+  }
   changing_driver_.clear();
   effects_.emplace_back(Leave{});
 }

@@ -68,7 +68,6 @@ class Arbiter {
   void finish_disable(const TargetName& name);
   void close_device_if_unused(const Address& device);
   void answer_those_who_closed(const Address& device);
-  void on(const DeviceWanted& event);
   // Ends the targets of one function and everything mapped from them.
   void drop_targets_of(const Address& device, RevokeReason reason);
   // The same, when nobody asked p2pd for it: says so in the journal.
@@ -82,7 +81,11 @@ class Arbiter {
   void on(RequestId id, const Caller& caller, UnbindDriver& command);
   void on(DriverChanged& event);
   [[nodiscard]] Outcome<const Function*> lendable(const Address& address, bool trusted_firmware) const;
-  [[nodiscard]] Outcome<void> free_for_driver_change(const Address& address) const;
+  // `together`: what changes with it.
+  [[nodiscard]] Outcome<void> free_for_driver_change(const Address& address, const std::vector<Address>& together) const;
+  // The function alone, or all of its IOMMU group but bridges, whose driver is (`bound`) or is not vfio-pci.
+  [[nodiscard]] Outcome<std::vector<Address>> functions_meant(const Address& device, bool group, bool bound) const;
+  void start_driver_change(RequestId id, const std::vector<Address>& devices, bool waits_for_functions);
   // Whether p2pd itself has the function open, or is about to.
   [[nodiscard]] Outcome<void> not_in_use(const Address& address) const;
   [[nodiscard]] Outcome<void> no_driver_change_in_group(const Function& function) const;
@@ -104,6 +107,19 @@ class Arbiter {
   void on(const HoldingClosed& event);
   [[nodiscard]] Outcome<const Function*> may_acquire(const Caller& caller, const Address& initiator) const;
   void end_holding(Holding& holding);
+
+  // Initiators that must go (clearing.cpp).
+  void on(const DeviceWanted& event);
+  void on(const ClearedOut& event);
+  // Revokes it, and takes the device from whoever has not closed it when the grace time, at least two seconds, is over.
+  void take_away(Holding& holding, RevokeReason reason, std::chrono::milliseconds grace);
+  void take_away_all_of(const Address& device, const std::string& why);
+  static constexpr const char* being_removed = "the kernel waits for it: it is being unbound or pulled out";
+  void clear_out(const Holding& holding);
+  // It is unmapped and closed. `left`: who has the device open still, although it must go.
+  void finish_holding(HoldingId id, const std::vector<std::string>& left);
+  void answer_who_took_away(const Holding& holding, const Outcome<void>& outcome);
+  void stop_clearing();
 
   // Mappings (mappings.cpp).
   void on(RequestId id, const Caller& caller, MapMemory& command);
@@ -169,7 +185,8 @@ class Arbiter {
   struct DriverChange {
     RequestId request;
     std::optional<std::uint32_t> iommu_group;
-    bool waits_for_function = false;  // unbind by force: first p2pd gives the function back
+    std::vector<Address> devices;     // that change together
+    bool waits_for_function = false;  // unbind by force: first p2pd gives them back
   };
 
   struct Resetting {
@@ -205,6 +222,9 @@ class Arbiter {
     std::chrono::microseconds until;
   };
   std::map<GrantId, Deadline> revoking_;
+  // Closed by p2pd, but not yet by everybody else.
+  std::set<HoldingId> clearing_;
+  std::multimap<HoldingId, RequestId> withdrawing_;
   bool has_left_ = false;
   std::vector<Effect> effects_;
   std::chrono::microseconds now_{0};

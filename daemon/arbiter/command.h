@@ -17,6 +17,7 @@
 #include "model/access.h"
 #include "model/foreign_fd.h"
 #include "model/target_name.h"
+#include "model/unique_fd.h"
 
 namespace p2pd {
 
@@ -78,11 +79,13 @@ struct Withdraw {
 struct BindDriver {
   Address device;
   bool force = false;
+  bool group = false;  // every function of its IOMMU group but bridges
 };
 
 struct UnbindDriver {
   Address device;
   bool force = false;
+  bool group = false;
 };
 
 struct Reset {
@@ -96,6 +99,7 @@ struct Acquire {
   Lease lease;
   unsigned address_bits = 0;  // 0 = as platform.d knows, else 64
   std::string backend;        // "" = the daemon chooses
+  UniqueFd process;           // the caller's pidfd; empty = not known for certain
 };
 
 struct MapMemory {

@@ -16,6 +16,7 @@
 #include "model/access.h"
 #include "model/reason.h"
 #include "model/target_name.h"
+#include "model/unique_fd.h"
 
 namespace p2pd {
 
@@ -45,11 +46,22 @@ struct OpenHolding {
   std::uint32_t iommu_group = 0;
   Lease lease;
   std::string backend;  // "" = the preferred one of those that can
+  UniqueFd process;     // the owner's pidfd; empty = not known for certain
 };
 // Unmaps everything, takes its fds out of the store, closes them, ends the lease. Answered by HoldingClosed. It does not
 // fail: when the kernel does not unmap, the daemon gives up, and its next life tries again.
 struct CloseHolding {
   HoldingId holding;
+  bool keeps_device = false;  // a copy of the device's descriptor, by which ClearOut knows those of others
+};
+// The function of a holding that is closed must go: waits until nobody else has its device open, and ends the process that it
+// was lent to if that still has it then. Answered by ClearedOut.
+struct ClearOut {
+  HoldingId holding;
+  Address initiator;
+  std::uint32_t iommu_group = 0;
+  uid_t uid = 0;                          // of the owner
+  std::chrono::milliseconds patience{0};  // that the owner has left
 };
 
 // Both answered by Mapped; on failure the lease (if any) is ended and nothing is mapped.
@@ -94,15 +106,15 @@ struct Unmap {
   Range<Iova> iova;
 };
 
-// Answered by DriverChanged: late or never when a driver hangs.
+// All of them or none. Answered by DriverChanged: late or never when a driver hangs.
 struct BindToVfio {
   RequestId request;
-  Address device;
+  std::vector<Address> devices;
   bool force = false;
 };
 struct UnbindFromVfio {
   RequestId request;
-  Address device;
+  std::vector<Address> devices;
   bool force = false;
 };
 
@@ -160,7 +172,7 @@ struct Announce {
 
 // One structured journal line for every grant, refusal and revocation.
 struct Journal {
-  enum class What : std::uint8_t { granted, refused, ended, revoked, enabled, disabled, offered, withdrawn, reset };
+  enum class What : std::uint8_t { granted, refused, ended, revoked, enabled, disabled, offered, withdrawn, reset, killed };
   What what = What::granted;
   std::string subject;  // holding/7, mapping/9, a target, a device
   std::string initiator;
@@ -175,7 +187,7 @@ struct Journal {
 struct Leave {};
 
 using Effect =
-    std::variant<OpenTarget, CloseTarget, ResetFunction, OpenHolding, CloseHolding, MapClientMemory, MapPeer, ExportBar,
+    std::variant<OpenTarget, CloseTarget, ResetFunction, OpenHolding, CloseHolding, ClearOut, MapClientMemory, MapPeer, ExportBar,
                  EndExport, Unmap, BindToVfio, UnbindFromVfio, Reply, Tell, StartDeadline, Announce, Journal, Leave>;
 
 }  // namespace p2pd

@@ -31,7 +31,7 @@ struct DeadlinePassed {
 // SIGTERM: give everything back, then leave.
 struct StopRequested {};
 
-// The kernel waits for p2pd to close a target's function: it is being unbound or pulled out. Comes again and again until then.
+// The kernel waits for a function to be closed: it is being unbound or pulled out. Comes again and again until then.
 struct DeviceWanted {
   Address device;
 };
@@ -59,6 +59,11 @@ struct FunctionReset {
 struct HoldingClosed {
   HoldingId holding;
 };
+struct ClearedOut {
+  HoldingId holding;
+  bool owner_was_killed = false;
+  std::vector<std::string> left;  // who has it open still, one phrase each
+};
 struct Mapped {
   MappingId mapping;
   Outcome<void> outcome;
@@ -69,11 +74,12 @@ struct Unmapped {
 };
 struct DriverChanged {
   RequestId request;
-  Address device;
+  std::vector<Address> devices;
   Outcome<void> outcome;
 };
 
-using Event = std::variant<Request, MachineChanged, LeaseEnded, DeadlinePassed, StopRequested, DeviceWanted, TargetOpened,
-                           TargetClosed, FunctionReset, HoldingOpened, HoldingClosed, Mapped, Unmapped, DriverChanged>;
+using Event =
+    std::variant<Request, MachineChanged, LeaseEnded, DeadlinePassed, StopRequested, DeviceWanted, TargetOpened, TargetClosed,
+                 FunctionReset, HoldingOpened, HoldingClosed, ClearedOut, Mapped, Unmapped, DriverChanged>;
 
 }  // namespace p2pd

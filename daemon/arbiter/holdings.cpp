@@ -100,7 +100,8 @@ void Arbiter::on(RequestId id, const Caller& caller, Acquire& command) {
                                     .initiator = command.initiator,
                                     .iommu_group = *(*function)->iommu_group,
                                     .lease = std::move(command.lease),
-                                    .backend = std::move(command.backend)});
+                                    .backend = std::move(command.backend),
+                                    .process = std::move(command.process)});
 }
 
 void Arbiter::on(HoldingOpened& event) {
@@ -112,9 +113,9 @@ void Arbiter::on(HoldingOpened& event) {
 
   if (!event.outcome) {
     reply(request, tl::unexpected(event.outcome.error()));
-    state_.holdings.erase(found);
+    const auto node = state_.holdings.extract(found);
     answer_those_who_wait(event.holding);
-    return;
+    return answer_who_took_away(node.mapped(), {});
   }
   const auto* function = machine_->find(holding.initiator);
   if (lease_ended || state_.stopping || function == nullptr || !state_.offers.contains(holding.initiator)) {
@@ -135,7 +136,7 @@ void Arbiter::end_holding(Holding& holding) {
   holding.phase = GrantPhase::ending;
   for (auto& [id, mapping] : state_.mappings)
     if (mapping.holding == holding.id) mapping.phase = GrantPhase::ending;
-  effects_.emplace_back(CloseHolding{holding.id});
+  effects_.emplace_back(CloseHolding{.holding = holding.id, .keeps_device = holding.must_go_by.has_value()});
   announce(holding.id, Announce::What::changed);
 }
 
@@ -147,12 +148,8 @@ void Arbiter::on(const HoldingClosed& event) {
     if (mapping.holding == event.holding) with_it.push_back(id);
   for (const auto mapping : with_it) forget_mapping(mapping);
 
-  const auto& holding = found->second;
-  note(Journal::What::ended, name_of(event.holding), holding.owner, holding.initiator, "", "");
-  announce(event.holding, Announce::What::removed);
-  revoking_.erase(event.holding);
-  state_.holdings.erase(found);
-  answer_those_who_wait(event.holding);
+  if (found->second.must_go_by && !state_.stopping) return clear_out(found->second);
+  finish_holding(event.holding, {});
 }
 
 }  // namespace p2pd

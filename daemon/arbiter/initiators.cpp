@@ -3,6 +3,8 @@
 // Offering and withdrawing initiators, binding and unbinding drivers.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "arbiter/arbiter.h"
 #include "arbiter/terms.h"
 
@@ -77,8 +79,8 @@ void Arbiter::on(RequestId id, const Caller& caller, Withdraw& command) {
   note(Journal::What::withdrawn, text, owner_from(caller), command.initiator, "", "");
   announce(command.initiator, Announce::What::changed);
   if (held == state_.holdings.end()) return reply(id, ReplyValue{});
-  reply_when_gone(id, held->first);
-  revoke(held->first, RevokeReason::operator_, command.grace);
+  withdrawing_.emplace(held->first, id);
+  take_away(held->second, RevokeReason::operator_, command.grace);
 }
 
 Outcome<void> Arbiter::no_driver_change_in_group(const Function& function) const {
@@ -101,7 +103,7 @@ Outcome<void> Arbiter::not_in_use(const Address& address) const {
 }
 
 // As far as others are concerned; whether p2pd has the function itself open is for not_in_use().
-Outcome<void> Arbiter::free_for_driver_change(const Address& address) const {
+Outcome<void> Arbiter::free_for_driver_change(const Address& address, const std::vector<Address>& together) const {
   const auto text = address.to_string();
   const auto* function = machine_->find(address);
   if (function == nullptr) return refuse(ErrorCode::not_found, "there is no function " + text);
@@ -111,8 +113,11 @@ Outcome<void> Arbiter::free_for_driver_change(const Address& address) const {
 
   // While a group is open, the kernel lets no other driver than a VFIO one have a function of it: unbound, the function
   // would be left without any, and bound to vfio-pci, it would belong to whoever has the group.
+  const auto changes_too = [&](const Address& other) {
+    return std::find(together.begin(), together.end(), other) != together.end();
+  };
   const auto shares_group = [&](const Address& other, std::uint32_t group) {
-    return other != address && function->iommu_group && *function->iommu_group == group;
+    return !changes_too(other) && function->iommu_group && *function->iommu_group == group;
   };
   for (const auto& [other, reset] : resetting_)
     if (shares_group(other, reset.iommu_group))
@@ -128,31 +133,65 @@ Outcome<void> Arbiter::free_for_driver_change(const Address& address) const {
                                                  holding.initiator.to_string(), name_of(id)));
   }
   // A driver would work on what somebody else's device can reach past the IOMMU.
-  if (const auto reaching = holdings_reaching(*machine_, state_, address); !reaching.empty())
-    return refuse(ErrorCode::busy, fmt::format("{} is within reach of {}", text, name_of(reaching.front()->id)));
+  for (const auto* holding : holdings_reaching(*machine_, state_, address))
+    if (!changes_too(holding->initiator))
+      return refuse(ErrorCode::busy, fmt::format("{} is within reach of {}", text, name_of(holding->id)));
   return {};
 }
 
+Outcome<std::vector<Address>> Arbiter::functions_meant(const Address& device, bool group, bool bound) const {
+  const auto text = device.to_string();
+  const auto* function = machine_->find(device);
+  if (function == nullptr) return refuse(ErrorCode::not_found, "there is no function " + text);
+  if (!group) return std::vector<Address>{device};
+  if (!function->iommu_group) return refuse(ErrorCode::blocked, text + " is in no IOMMU group [no-iommu-group]");
+  std::vector<Address> meant;
+  for (const auto& other : machine_->functions()) {
+    if (other.iommu_group != function->iommu_group || other.is_bridge()) continue;
+    // What is on its way to another driver is not there yet.
+    if (changing_driver_.contains(other.address) || (other.driver == "vfio-pci") == bound) meant.push_back(other.address);
+  }
+  return meant;
+}
+
+// From here on nobody gets them any more.
+void Arbiter::start_driver_change(RequestId id, const std::vector<Address>& devices, bool waits_for_functions) {
+  for (const auto& device : devices)
+    changing_driver_.emplace(device, DriverChange{.request = id,
+                                                  .iommu_group = machine_->find(device)->iommu_group,
+                                                  .devices = devices,
+                                                  .waits_for_function = waits_for_functions});
+}
+
 void Arbiter::on(RequestId id, const Caller&, BindDriver& command) {
+  const auto devices = functions_meant(command.device, command.group, false);
+  if (!devices) return reply(id, error_of(devices));
   const auto* function = machine_->find(command.device);
-  if (function != nullptr && function->driver == "vfio-pci" && !changing_driver_.contains(command.device))
-    return reply(id, ReplyValue{});
-  if (const auto free = free_for_driver_change(command.device); !free) return reply(id, error_of(free));
-  if (const auto unused = not_in_use(command.device); !unused) return reply(id, error_of(unused));
-  changing_driver_.emplace(command.device, DriverChange{.request = id, .iommu_group = function->iommu_group});
-  effects_.emplace_back(BindToVfio{.request = id, .device = command.device, .force = command.force});
+  const auto is_bound = function->driver == "vfio-pci" && !changing_driver_.contains(command.device);
+  if (devices->empty() || (!command.group && is_bound)) return reply(id, ReplyValue{});
+  for (const auto& device : *devices) {
+    if (const auto free = free_for_driver_change(device, *devices); !free) return reply(id, error_of(free));
+    if (const auto unused = not_in_use(device); !unused) return reply(id, error_of(unused));
+  }
+  start_driver_change(id, *devices, false);
+  effects_.emplace_back(BindToVfio{.request = id, .devices = *devices, .force = command.force});
 }
 
 void Arbiter::on(RequestId id, const Caller& caller, UnbindDriver& command) {
-  if (const auto free = free_for_driver_change(command.device); !free) return reply(id, error_of(free));
-  if (!command.force)
-    if (const auto unused = not_in_use(command.device); !unused) return reply(id, error_of(unused));
-  // From here on nobody gets it any more.
-  changing_driver_.emplace(command.device, DriverChange{.request = id,
-                                                        .iommu_group = machine_->find(command.device)->iommu_group,
-                                                        .waits_for_function = command.force});
-  if (command.force) return give_back(command.device, owner_from(caller));
-  effects_.emplace_back(UnbindFromVfio{.request = id, .device = command.device, .force = false});
+  const auto devices = functions_meant(command.device, command.group, true);
+  if (!devices) return reply(id, error_of(devices));
+  if (devices->empty()) return reply(id, ReplyValue{});
+  for (const auto& device : *devices) {
+    if (const auto free = free_for_driver_change(device, *devices); !free) return reply(id, error_of(free));
+    if (command.force) continue;
+    if (const auto unused = not_in_use(device); !unused) return reply(id, error_of(unused));
+  }
+  start_driver_change(id, *devices, command.force);
+  if (!command.force) {
+    effects_.emplace_back(UnbindFromVfio{.request = id, .devices = *devices, .force = false});
+    return;
+  }
+  for (const auto& device : *devices) give_back(device, owner_from(caller));
 }
 
 // Targets, offer and holding of the function; what is still being opened goes as soon as it is open.
@@ -164,22 +203,23 @@ void Arbiter::give_back(const Address& address, const Owner& asker) {
     note(Journal::What::withdrawn, address.to_string(), asker, address, "", "unbind by force");
     announce(address, Announce::What::changed);
   }
-  for (const auto& [id, holding] : state_.holdings)
-    if (holding.initiator == address) revoke_for(id, "unbind by force");
+  take_away_all_of(address, "unbind by force");
 }
 
 void Arbiter::unbind_what_was_given_back() {
   if (state_.stopping) return;
-  for (auto& [address, change] : changing_driver_) {
-    if (!change.waits_for_function || !not_in_use(address)) continue;
-    change.waits_for_function = false;
-    effects_.emplace_back(UnbindFromVfio{.request = change.request, .device = address, .force = true});
+  for (const auto& [address, change] : changing_driver_) {
+    const auto is_free = [&](const Address& device) { return not_in_use(device).has_value(); };
+    if (!change.waits_for_function || !std::all_of(change.devices.begin(), change.devices.end(), is_free)) continue;
+    effects_.emplace_back(UnbindFromVfio{.request = change.request, .devices = change.devices, .force = true});
+    for (const auto& device : change.devices) changing_driver_.at(device).waits_for_function = false;
   }
 }
 
 void Arbiter::on(DriverChanged& event) {
-  const auto change = changing_driver_.extract(event.device);
-  if (change.empty()) return;  // answered when p2pd left
+  std::size_t known = 0;
+  for (const auto& device : event.devices) known += changing_driver_.erase(device);
+  if (known == 0) return;  // answered when p2pd left
   if (event.outcome) return reply(event.request, ReplyValue{});
   reply(event.request, tl::unexpected(event.outcome.error()));
 }

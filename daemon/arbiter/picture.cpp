@@ -37,8 +37,12 @@ void Arbiter::drop_lost_target_devices() {
 }
 
 void Arbiter::revoke_what_is_no_longer_safe() {
-  for (const auto& [id, holding] : state_.holdings)
+  for (const auto& [id, holding] : state_.holdings) {
+    // Its link goes first: whoever takes the driver away waits for the client now.
+    if (const auto* initiator = machine_->find(holding.initiator); initiator != nullptr && initiator->driver.empty())
+      take_away_all_of(holding.initiator, being_removed);
     if (const auto why = why_not_safe(holding); !why.empty()) revoke_for(id, why);
+  }
   for (const auto& [id, mapping] : state_.mappings)
     if (const auto why = why_not_safe(mapping); !why.empty()) revoke_for(id, why);
 }
@@ -47,7 +51,7 @@ void Arbiter::revoke_what_is_no_longer_safe() {
 std::string Arbiter::why_not_safe(const Holding& holding) const {
   const auto* initiator = machine_->find(holding.initiator);
   if (initiator == nullptr) return "";
-  if (initiator->driver != "vfio-pci")
+  if (!initiator->driver.empty() && initiator->driver != "vfio-pci")
     return fmt::format("{} is not on vfio-pci any more [initiator-not-on-vfio-pci]", holding.initiator.to_string());
   if (holding.owner.uid == 0) return "";
   auto names = driven_in_reach(*machine_, *initiator);

@@ -42,6 +42,9 @@ void Arbiter::on(RequestId id, const Caller& caller, Release& command) {
     return reply(id, refuse(ErrorCode::not_permitted, name_of(command.grant) + " belongs to another user"));
   if (opening_.contains(command.grant))
     return reply(id, refuse(ErrorCode::busy, name_of(command.grant) + " is being made right now"));
+  // To close the device is left to the client, who may wait for this answer first.
+  if (const auto* holding = std::get_if<HoldingId>(&command.grant); holding != nullptr && clearing_.contains(*holding))
+    return reply(id, ReplyValue{});
   reply_when_gone(id, command.grant);
   end_grant(command.grant);
 }
@@ -112,6 +115,7 @@ void Arbiter::on(const StopRequested&) {
   open.reserve(devices_.size());
   for (const auto& [address, device] : devices_) open.push_back(address);
   for (const auto& address : open) drop_targets_of(address, RevokeReason::stopping);
+  stop_clearing();
 }
 
 }  // namespace p2pd

@@ -55,6 +55,8 @@ struct Holding {
   GrantPhase phase = GrantPhase::opening;
   IovaSpace space;                     // what is mapped where; filled when the container is open
   std::chrono::microseconds since{0};  // CLOCK_BOOTTIME
+  // The function must go: whoever has its device open is to have closed it by then (CLOCK_BOOTTIME).
+  std::optional<std::chrono::microseconds> must_go_by;
 };
 
 struct Mapping {

@@ -220,9 +220,6 @@ void Arbiter::lose_targets_of(const Address& device, RevokeReason reason) {
   drop_targets_of(device, reason);
 }
 
-// The kernel keeps asking until the function is closed: what was done the first time is not done again.
-void Arbiter::on(const DeviceWanted& event) { lose_targets_of(event.device, RevokeReason::device_wanted); }
-
 std::vector<MappingId> Arbiter::mappings_of(const TargetName& name) const {
   std::vector<MappingId> users;
   for (const auto& [id, mapping] : state_.mappings)

@@ -6,12 +6,14 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "bus/errors.h"
 #include "bus/raw.h"
+#include "effects/owner_process.h"
 
 namespace p2pd {
 
@@ -104,6 +106,23 @@ void identify(Calls& calls, sd_bus_message* call, std::function<void(Outcome<Cal
              [sender = std::string{name}, may_interact, done = std::move(done)](sd_bus_message* reply) {
                done(caller_from(reply, sender, may_interact));
              });
+}
+
+void identify_process(Calls& calls, const Caller& caller, std::function<void(UniqueFd)> done) {
+  const auto process = std::make_shared<UniqueFd>(open_process(caller.pid, caller.euid));
+  sd_bus_message* made = nullptr;
+  must(sd_bus_message_new_method_call(calls.bus(), &made, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                      "NameHasOwner"),
+       "new NameHasOwner");
+  const MessageRef question{made};
+  must(sd_bus_message_append(question.get(), "s", caller.sender.c_str()), "append sender");
+  // Asked after the pidfd was made: a connection that is there still was there then.
+  calls.send(question.get(), bus_timeout, [process, done = std::move(done)](sd_bus_message* reply) {
+    int is_there = 0;
+    if (sd_bus_message_is_method_error(reply, nullptr) > 0 || sd_bus_message_read(reply, "b", &is_there) < 0 || is_there == 0)
+      process->reset();
+    done(std::move(*process));
+  });
 }
 
 std::optional<uid_t> SenderUids::of(sd_bus_message* message) {

@@ -12,11 +12,16 @@
 #include "arbiter/command.h"
 #include "bus/calls.h"
 #include "model/reason.h"
+#include "model/unique_fd.h"
 
 namespace p2pd {
 
 // `done` runs later with the sender of `call`, or with Failed when the bus does not know it any more.
 void identify(Calls& calls, sd_bus_message* call, std::function<void(Outcome<Caller>)> done);
+
+// `done` runs later with the caller's pidfd. Empty when it is not certain that this process is the caller: it runs as another
+// user, or its connection is gone, and somebody else may have got the pid.
+void identify_process(Calls& calls, const Caller& caller, std::function<void(UniqueFd)> done);
 
 // The euid of a message's sender, for property getters, which must answer at once: one short question to the bus itself
 // for each new sender. Nothing when it cannot be told.

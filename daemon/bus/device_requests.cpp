@@ -40,8 +40,9 @@ template <class Driver>
 Outcome<Ask> ask_driver(sd_bus_message* call, const Address& device) {
   auto options = Arguments{call}.options();
   const auto force = options.boolean("force").value_or(false);
+  const auto group = options.boolean("group").value_or(false);
   if (const auto problem = options.problem(); !problem) return error_of(problem);
-  return Ask{Command{Driver{device, force}}, {{"device", device.to_string()}}, {}, {}};
+  return Ask{Command{Driver{device, force, group}}, {{"device", device.to_string()}}, {}, {}};
 }
 
 }  // namespace

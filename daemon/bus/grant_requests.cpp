@@ -81,7 +81,8 @@ Outcome<Ask> ask_acquire(sd_bus_message* call, const Core& core) {
     described.details["target"] = fmt::format("{}", fmt::join(targets, ", "));
     described.actions.push_back(Action::switch_route);
   };
-  ask.what = Command{Acquire{*initiator, std::move(*lease), address_bits, std::move(backend).value_or("")}};
+  ask.takes_process = true;
+  ask.what = Command{Acquire{*initiator, std::move(*lease), address_bits, std::move(backend).value_or(""), {}}};
   return ask;
 }
 

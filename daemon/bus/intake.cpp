@@ -120,7 +120,18 @@ void Intake::submit(RequestId id) {
   if (errand.ask.complete) {
     if (const auto outcome = errand.ask.complete(command); !outcome) return refuse(id, outcome.error());
   }
-  core_.submit(Request{id, errand.caller, std::move(command)});
+  if (!errand.ask.takes_process) return give_to_arbiter(id);
+  identify_process(calls_, errand.caller, [this, id](UniqueFd process) {
+    go_on(id, [&] {
+      std::get<Acquire>(std::get<Command>(errands_.at(id).ask.what)).process = std::move(process);
+      give_to_arbiter(id);
+    });
+  });
+}
+
+void Intake::give_to_arbiter(RequestId id) {
+  auto& errand = errands_.at(id);
+  core_.submit(Request{id, errand.caller, std::move(std::get<Command>(errand.ask.what))});
 }
 
 void Intake::answer(const Reply& reply) {

@@ -35,6 +35,8 @@ struct Ask {
   std::vector<Action> actions;
   // Adds details and actions: runs when the user has a place in the queue, before polkit is asked.
   std::function<void(Ask&)> describe;
+  // An Acquire: the process that asks is noted beside it.
+  bool takes_process = false;
   // What costs more than looking at the message: runs after authority was given, before the arbiter gets the command.
   std::function<Outcome<void>(Command&)> complete;
 };
@@ -92,6 +94,7 @@ class Intake {
   void on_caller(RequestId id, Outcome<Caller> caller);
   void on_authority(RequestId id, const std::vector<Action>& asked, Outcome<void> outcome);
   void submit(RequestId id);
+  void give_to_arbiter(RequestId id);
   void refuse(RequestId id, const Reason& reason);
   // Before anything is known of the request but its sender.
   void refuse_message(Pending& reply, const char* interface, const Reason& reason);

@@ -173,8 +173,50 @@ Outcome<void> unbind_from_vfio_by(const SysfsWriter& write, const DriverPaths& p
   return {};
 }
 
-Outcome<void> bind_to_vfio(const DriverPaths& paths, const Address& address, bool force) {
-  return bind_to_vfio_by(write_sysfs, paths, address, force);
+Outcome<void> bind_all_to_vfio_by(const SysfsWriter& write, const DriverPaths& paths, const std::vector<Address>& addresses,
+                                  bool force, const FaultInjector& fail) {
+  std::vector<std::string> in_use;
+  for (const auto& address : addresses) {
+    const auto users = force ? std::vector<std::string>{} : users_of(paths, address);
+    if (!users.empty()) in_use.push_back(fmt::format("{} is in use: {}", address.to_string(), fmt::join(users, "; ")));
+  }
+  if (!in_use.empty()) return refuse(ErrorCode::busy, fmt::format("{}", fmt::join(in_use, "; ")));
+
+  Transaction transaction("bind to vfio-pci", fail);
+  for (const auto& address : addresses) {
+    const Device device(write, paths, address);
+    const auto go_back = [device, driver = device.driver(), driver_override = device.driver_override()] {
+      if (driver == vfio_driver) return;
+      complain(device.set_override(driver_override));
+      if (device.driver() == vfio_driver) complain(device.unbind());
+      restore_driver(device, driver);
+    };
+    // Its users were looked at above.
+    const auto bind = [&] { return bind_to_vfio_by(write, paths, address, true, fail); };
+    if (auto done = transaction.run({device.name(), bind, go_back}); !done) return done;
+  }
+  transaction.keep();
+  return {};
+}
+
+Outcome<void> unbind_all_from_vfio_by(const SysfsWriter& write, const DriverPaths& paths, const std::vector<Address>& addresses,
+                                      std::chrono::milliseconds patience, const GroupProbe& group, const FaultInjector& fail) {
+  Transaction transaction("unbind from vfio-pci", fail);
+  for (const auto& address : addresses) {
+    const Device device(write, paths, address);
+    const auto unbind = [&] { return unbind_from_vfio_by(write, paths, address, patience, group); };
+    const auto go_back = [&write, &paths, address, was_bound = device.driver() == vfio_driver] {
+      if (was_bound) complain(bind_to_vfio_by(write, paths, address, true));
+    };
+    if (auto done = transaction.run({device.name(), unbind, go_back}); !done) return done;
+  }
+  transaction.keep();
+  return {};
+}
+
+Outcome<void> bind_to_vfio(const DriverPaths& paths, const std::vector<Address>& addresses, bool force) {
+  if (addresses.size() != 1) return bind_all_to_vfio_by(write_sysfs, paths, addresses, force);
+  return bind_to_vfio_by(write_sysfs, paths, addresses.front(), force);
 }
 
 int probe_group(const fs::path& node) {
@@ -182,10 +224,11 @@ int probe_group(const fs::path& node) {
   return fd ? 0 : errno;
 }
 
-Outcome<void> unbind_from_vfio(const DriverPaths& paths, const Address& address, bool force) {
+Outcome<void> unbind_from_vfio(const DriverPaths& paths, const std::vector<Address>& addresses, bool force) {
   // Whom it was taken from was told a moment ago, and still has to close it.
   const std::chrono::seconds patience{force ? 2 : 0};
-  return unbind_from_vfio_by(write_sysfs, paths, address, patience);
+  if (addresses.size() != 1) return unbind_all_from_vfio_by(write_sysfs, paths, addresses, patience);
+  return unbind_from_vfio_by(write_sysfs, paths, addresses.front(), patience);
 }
 
 }  // namespace p2pd

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "driver/driver.h"
 #include "mapping/transaction.h"
@@ -21,6 +22,10 @@ using SysfsWriter = std::function<Outcome<void>(const std::filesystem::path& fil
 [[nodiscard]] Outcome<void> bind_to_vfio_by(const SysfsWriter& write, const DriverPaths& paths, const Address& address,
                                             bool force, const FaultInjector& fail = {});
 
+[[nodiscard]] Outcome<void> bind_all_to_vfio_by(const SysfsWriter& write, const DriverPaths& paths,
+                                                const std::vector<Address>& addresses, bool force,
+                                                const FaultInjector& fail = {});
+
 // Opens the node of a group and closes it again: 0 or the errno.
 using GroupProbe = std::function<int(const std::filesystem::path& node)>;
 [[nodiscard]] int probe_group(const std::filesystem::path& node);
@@ -28,5 +33,9 @@ using GroupProbe = std::function<int(const std::filesystem::path& node)>;
 // `patience`: how long others may take to close the function.
 [[nodiscard]] Outcome<void> unbind_from_vfio_by(const SysfsWriter& write, const DriverPaths& paths, const Address& address,
                                                 std::chrono::milliseconds patience = {}, const GroupProbe& group = probe_group);
+[[nodiscard]] Outcome<void> unbind_all_from_vfio_by(const SysfsWriter& write, const DriverPaths& paths,
+                                                    const std::vector<Address>& addresses,
+                                                    std::chrono::milliseconds patience = {},
+                                                    const GroupProbe& group = probe_group, const FaultInjector& fail = {});
 
 }  // namespace p2pd

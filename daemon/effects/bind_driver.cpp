@@ -8,10 +8,11 @@
 namespace p2pd {
 
 template <class Effect>
-void Runner::Impl::change_driver(const Effect& effect, Outcome<void> (*change)(const DriverPaths&, const Address&, bool)) {
+void Runner::Impl::change_driver(const Effect& effect,
+                                 Outcome<void> (*change)(const DriverPaths&, const std::vector<Address>&, bool)) {
   drivers.run(
-      [paths = parts.driver_paths, effect, change] { return change(paths, effect.device, effect.force); },
-      [this, effect](Outcome<void> outcome) { parts.post(DriverChanged{effect.request, effect.device, std::move(outcome)}); });
+      [paths = parts.driver_paths, effect, change] { return change(paths, effect.devices, effect.force); },
+      [this, effect](Outcome<void> outcome) { parts.post(DriverChanged{effect.request, effect.devices, std::move(outcome)}); });
 }
 
 void Runner::run(BindToVfio effect) { impl_->change_driver(effect, bind_to_vfio); }

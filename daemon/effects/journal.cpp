@@ -67,6 +67,7 @@ std::string_view word_for(Journal::What what) {
     case Journal::What::offered: return "offered";
     case Journal::What::withdrawn: return "withdrawn";
     case Journal::What::reset: return "reset";
+    case Journal::What::killed: return "killed";
   }
   return "";
 }

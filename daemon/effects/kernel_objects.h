@@ -35,8 +35,8 @@ class KernelObjects {
   // The fds go to the client in a message that names `grant_path`. On failure the lease is ended. open_holding.cpp
   [[nodiscard]] Outcome<Opened> open_holding(OpenHolding effect, const std::string& grant_path);
   // Leaves the leases (they are the loop's) but takes them out of the store. On failure the holding is open as before, and
-  // what it maps is mapped. close_holding.cpp
-  [[nodiscard]] Outcome<void> close_holding(const CloseHolding& effect);
+  // what it maps is mapped. Gives a copy of the device's descriptor if it is to be kept, else nothing. close_holding.cpp
+  [[nodiscard]] Outcome<UniqueFd> close_holding(const CloseHolding& effect);
 
   // Give the mapping's own lease back, if it has one; on failure it is ended. map_client_memory.cpp, map_peer.cpp
   [[nodiscard]] Outcome<std::optional<Lease>> map_client_memory(MapClientMemory effect);

@@ -40,15 +40,18 @@ Outcome<KernelObjects::Opened> KernelObjects::open_holding(OpenHolding effect, c
 
 void Runner::run(OpenHolding effect) {
   const auto holding = effect.holding;
+  Impl::Lent lent{.initiator = effect.initiator, .process = std::move(effect.process), .device = {}};
   const auto path = impl_->parts.path_of(holding);
   impl_->worker.run(
       [impl = impl_.get(), effect = std::move(effect), path]() mutable {
         return impl->kernel.open_holding(std::move(effect), path);
       },
-      [impl = impl_.get(), holding](Outcome<KernelObjects::Opened> opened) {
+      [impl = impl_.get(), holding, lent = std::move(lent)](Outcome<KernelObjects::Opened> opened) mutable {
         if (!opened) return impl->parts.post(HoldingOpened{holding, tl::unexpected(opened.error())});
         // Watched before, told after: that the client is gone comes as an event of its own, later.
         impl->watch(holding, holding, std::move(opened->lease));
+        impl->removals.add(lent.initiator);
+        impl->lent.insert_or_assign(holding, std::move(lent));
         impl->parts.post(HoldingOpened{holding, AddressSpace{std::move(opened->valid_iovas), std::move(opened->backend)}});
       });
 }

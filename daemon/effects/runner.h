@@ -47,6 +47,7 @@ class Runner {
   void run(ResetFunction effect);
   void run(OpenHolding effect);
   void run(CloseHolding effect);
+  void run(ClearOut effect);
   void run(MapClientMemory effect);
   void run(MapPeer effect);
   void run(ExportBar effect);

@@ -5,9 +5,11 @@
 
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "effects/kernel_objects.h"
 #include "effects/lease_watch.h"
+#include "effects/removal_watch.h"
 #include "effects/runner.h"
 #include "effects/wanted_watch.h"
 #include "effects/worker.h"
@@ -18,6 +20,8 @@ struct Runner::Impl {
   explicit Impl(Parts its_parts)
       : parts(std::move(its_parts)),
         kernel(parts.back_ends, *parts.store, parts.fail),
+        removals(parts.loop, parts.driver_paths.sysfs_root,
+                 [this](const Address& lent_one) { parts.post(DeviceWanted{lent_one}); }),
         drivers(parts.loop, parts.driver_patience),
         worker(parts.loop) {}
 
@@ -29,8 +33,9 @@ struct Runner::Impl {
   // From here on it is an event that the kernel wants the target back.
   void watch(const Address& target, UniqueFd wanted);
   void mapped(MappingId mapping, std::optional<HoldingId> holding, Outcome<std::optional<Lease>> outcome);
+  Worker& clearing_worker(HoldingId holding);
   template <class Effect>
-  void change_driver(const Effect& effect, Outcome<void> (*change)(const DriverPaths&, const Address&, bool));
+  void change_driver(const Effect& effect, Outcome<void> (*change)(const DriverPaths&, const std::vector<Address>&, bool));
   [[nodiscard]] static bool belongs_to(GrantId grant, std::optional<HoldingId> holding, GrantId going) {
     return grant == going || (holding && GrantId{*holding} == going);
   }
@@ -38,6 +43,11 @@ struct Runner::Impl {
   struct HeldLease {
     std::optional<HoldingId> holding;  // that it goes with
     std::unique_ptr<LeaseWatch> watch;
+  };
+  struct Lent {
+    Address initiator;
+    UniqueFd process;  // of the owner
+    UniqueFd device;   // once it is closed: for ClearOut
   };
   struct Deadline {
     Impl* impl;
@@ -49,7 +59,11 @@ struct Runner::Impl {
   std::map<GrantId, HeldLease> leases;
   std::map<GrantId, std::unique_ptr<Deadline>> deadlines;
   std::map<Address, WantedWatch> wanted_targets;
+  std::map<HoldingId, Lent> lent;
   KernelObjects kernel;
+  RemovalWatch removals;
+  std::map<HoldingId, Worker> clearers;
+  std::vector<HoldingId> cleared;
   Worker drivers;
   // Last, so that it is joined before what it uses goes.
   Worker worker;

@@ -139,7 +139,7 @@ struct Function {
   std::string class_name;
 
   std::string driver;            // "" = none bound (live) or not told (dump)
-  std::string driver_override;   // "" = none
+  std::string driver_override;   // "" = none, or without a driver
   std::optional<int> numa_node;  // nothing when the kernel says -1
   std::optional<std::uint32_t> iommu_group;
   std::optional<std::string> iommu_type;  // of the group: DMA, DMA-FQ, identity, …

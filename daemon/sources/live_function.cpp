@@ -150,7 +150,9 @@ void read_identity(const Directory& directory, Function& function) {
   function.class_code = number_or_zero<std::uint32_t>(directory, "class");
   function.revision = number_or_zero<std::uint8_t>(directory, "revision");
   function.driver = directory.link_name("driver").value_or("");
-  function.driver_override = directory.read("driver_override").value_or("");
+  // In Linux 6.1 this read takes the device's lock (pci-sysfs.c driver_override_show), and a removal that waits for VFIO's last
+  // close holds it, with no driver's link there any more: p2pd would wait for itself.
+  if (!function.driver.empty()) function.driver_override = directory.read("driver_override").value_or("");
   if (function.driver_override == "(null)") function.driver_override.clear();
   const auto node = directory.read_number("numa_node").value_or(-1);
   if (node >= 0) function.numa_node = static_cast<int>(node);

@@ -92,6 +92,8 @@ const Row rows[] = {
 
     {"BindOfABridge", "Blocked", [](BadInput& test) { return test.root.bind(root_port); }},
     {"BindOfANetworkCardThatIsUp", "Busy", [](BadInput& test) { return test.root.bind(network_card); }},
+    {"BindOfItsWholeGroup", "Busy", [](BadInput& test) { return test.root.bind(network_card, {{"group", true}}); }},
+    {"BindOfAGroupThatIsANumber", "InvalidArgument", [](BadInput& test) { return test.root.bind(network_card, {{"group", 7U}}); }},
     {"BindWithAnUnknownOption", "InvalidArgument",
      [](BadInput& test) { return test.root.bind(initiator, {{"driver", "nvme"}}); }},
     {"UnbindOfALentFunction", "Busy", [](BadInput& test) { return test.root.unbind(initiator); }},

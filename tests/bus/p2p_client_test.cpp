@@ -270,7 +270,7 @@ TEST_F(ClientLibrary, HearsThatAHoldingIsTakenAway) {
   auto holding = client.acquire(initiator);
   EXPECT_FALSE(holding.lease().read());
 
-  client.withdraw(initiator, {.force = true, .grace = 100ms});
+  client.revoke(holding.path(), "maintenance", 100ms);
   const auto revoking = holding.lease().read(5s);
   ASSERT_TRUE(revoking);
   EXPECT_EQ(revoking->event, p2pclient::Notice::Event::revoking);

@@ -58,7 +58,12 @@ TEST_F(Revocation, ComesBeforeAnUnbindByForce) {
   ASSERT_EQ(root.unbind(initiator).error, "Busy");
   EXPECT_TRUE(held.lease.is_quiet());
 
-  EXPECT_EQ(root.unbind(initiator, {{"force", true}}).error, "");
+  const auto ticket =
+      root.start({.path = root.device(initiator), .method = "org.p2pd1.Device.Unbind", .arguments = {Options{{"force", true}}}});
+  root.flush();
+  expect_notice({{"event", "revoking"}, {"grant", held.path}, {"reason", "device-wanted"}, {"deadline_ms", 2000}});
+  held.device.reset();
+  EXPECT_EQ(root.finish(ticket).error, "");
   expect_notice({{"event", "revoked"}, {"grant", held.path}, {"reason", "device-wanted"}});
   EXPECT_TRUE(root.grants().empty());
   EXPECT_FALSE(daemon->address_spaces().contains(initiator)) << "it is closed";
@@ -136,6 +141,7 @@ TEST_F(Revocation, ComesOverTheLeaseOfTheMappingIfItHasOne) {
 
 TEST_F(Revocation, IsNeededToWithdrawWhatIsLent) {
   EXPECT_EQ(root.withdraw(initiator).error, "Busy");
+  held.device.reset();
   EXPECT_EQ(root.withdraw(initiator, {{"force", true}}).error, "");
   held.lease.wait_for_end();
   EXPECT_EQ(root.grants(), std::set<std::string>{});

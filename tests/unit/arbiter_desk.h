@@ -62,9 +62,11 @@ class Desk {
   RequestId export_dma_buf(const Caller& who, std::string_view name) {
     return ask(who, ExportDmaBuf{.target = target(name), .lease = {}});
   }
-  RequestId bind(std::string_view address) { return ask(caller(0), BindDriver{.device = at(address)}); }
-  RequestId unbind(std::string_view address, bool force = false) {
-    return ask(caller(0), UnbindDriver{.device = at(address), .force = force});
+  RequestId bind(std::string_view address, bool group = false) {
+    return ask(caller(0), BindDriver{.device = at(address), .group = group});
+  }
+  RequestId unbind(std::string_view address, bool force = false, bool group = false) {
+    return ask(caller(0), UnbindDriver{.device = at(address), .force = force, .group = group});
   }
   RequestId reset(std::string_view address, bool force = false, std::chrono::milliseconds grace = {}) {
     return ask(caller(0), Reset{.device = at(address), .force = force, .grace = grace});
@@ -73,7 +75,7 @@ class Desk {
 
   void becomes(const Machine& machine) { happens(MachineChanged{std::make_shared<const Machine>(machine)}); }
   void happens(Event event) {
-    for (auto& effect : arbiter_.handle(std::move(event), std::chrono::seconds{1})) take(std::move(effect));
+    for (auto& effect : arbiter_.handle(std::move(event), now)) take(std::move(effect));
   }
 
   // ---- what the kernel does: runs everything that waits, and what comes of it, successfully
@@ -118,6 +120,7 @@ class Desk {
   [[nodiscard]] const State& state() const { return arbiter_.state(); }
   [[nodiscard]] Arbiter& arbiter() { return arbiter_; }
 
+  std::chrono::microseconds now = std::chrono::seconds{1};
   std::deque<Effect> kernel;
   std::vector<Tell> told;
   std::vector<StartDeadline> deadlines;
@@ -149,6 +152,7 @@ class Desk {
     happens(HoldingOpened{effect.holding, AddressSpace{{all_iovas}, effect.backend.empty() ? "vfio-type1" : effect.backend}});
   }
   void succeed(CloseHolding& effect) { happens(HoldingClosed{effect.holding}); }
+  void succeed(ClearOut& effect) { happens(ClearedOut{effect.holding, false, {}}); }
   void succeed(MapClientMemory& effect) { happens(Mapped{effect.mapping, {}}); }
   void succeed(MapPeer& effect) { happens(Mapped{effect.mapping, {}}); }
   void succeed(ExportBar& effect) { happens(Mapped{effect.mapping, {}}); }
@@ -157,8 +161,8 @@ class Desk {
     happens(TargetClosed{effect.device});
   }
   void succeed(Unmap& effect) { happens(Unmapped{effect.mapping, {}}); }
-  void succeed(BindToVfio& effect) { happens(DriverChanged{effect.request, effect.device, {}}); }
-  void succeed(UnbindFromVfio& effect) { happens(DriverChanged{effect.request, effect.device, {}}); }
+  void succeed(BindToVfio& effect) { happens(DriverChanged{effect.request, effect.devices, {}}); }
+  void succeed(UnbindFromVfio& effect) { happens(DriverChanged{effect.request, effect.devices, {}}); }
   template <class Other>
   void succeed(Other&) {
     FAIL() << "not an effect for the kernel";
@@ -172,10 +176,10 @@ class Desk {
   void fail(ExportBar& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(Unmap& effect, Reason reason) { happens(Unmapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(BindToVfio& effect, Reason reason) {
-    happens(DriverChanged{effect.request, effect.device, tl::unexpected(std::move(reason))});
+    happens(DriverChanged{effect.request, effect.devices, tl::unexpected(std::move(reason))});
   }
   void fail(UnbindFromVfio& effect, Reason reason) {
-    happens(DriverChanged{effect.request, effect.device, tl::unexpected(std::move(reason))});
+    happens(DriverChanged{effect.request, effect.devices, tl::unexpected(std::move(reason))});
   }
   template <class Other>
   void fail(Other&, const Reason&) {

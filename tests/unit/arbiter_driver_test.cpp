@@ -107,10 +107,9 @@ TEST(ArbiterDriver, UnbindsByForceWhatIsLent) {
   EXPECT_TRUE(has(desk, refused, name_of(holding)));
 
   const auto unbound = desk.unbind(initiator, true);
-  ASSERT_EQ(desk.told.size(), 1U);
-  EXPECT_EQ(desk.told[0].what, Tell::What::revoked);
-  EXPECT_EQ(desk.told[0].reason, RevokeReason::device_wanted);
   EXPECT_FALSE(desk.state().offers.contains(at(initiator)));
+  EXPECT_EQ(desk.waiting<CloseHolding>(), 0U) << "its client has a deadline";
+  desk.happens(DeadlinePassed{holding});
   EXPECT_EQ(desk.waiting<CloseHolding>(), 1U);
   EXPECT_EQ(desk.waiting<UnbindFromVfio>(), 0U) << "not before it is closed";
   EXPECT_EQ(desk.error(desk.unbind(initiator, true)), ErrorCode::busy) << "once";
@@ -157,12 +156,15 @@ TEST(ArbiterDriver, UnbindsByForceWhatIsBeingOpened) {
 
 TEST(ArbiterDriver, SaysWhyAnUnbindByForceFailed) {
   ReadyDesk desk;
-  desk.hold();
+  const auto holding = desk.hold();
   const auto unbound = desk.unbind(initiator, true);
+  desk.happens(LeaseEnded{holding});
   ASSERT_EQ(desk.waiting<CloseHolding>(), 1U);
-  auto closing = std::move(std::get<CloseHolding>(desk.kernel.front()));
   desk.kernel.pop_front();
-  desk.happens(HoldingClosed{closing.holding});
+  desk.happens(HoldingClosed{holding});
+  ASSERT_EQ(desk.waiting<ClearOut>(), 1U);
+  desk.kernel.pop_front();
+  desk.happens(ClearedOut{holding, false, {}});
   ASSERT_EQ(desk.waiting<UnbindFromVfio>(), 1U);
   EXPECT_TRUE(std::get<UnbindFromVfio>(desk.kernel.front()).force);
   desk.kernel_fails("somebody has it open");
@@ -178,6 +180,67 @@ TEST(ArbiterDriver, AnswersAnUnbindByForceOnceWhenItStops) {
   desk.kernel_works();
   EXPECT_TRUE(desk.has_left);
   EXPECT_EQ(desk.error(unbound), ErrorCode::gone);
+}
+
+// Two functions of one group, one of which has a driver of its own, and a bridge.
+TEST(ArbiterDriver, BindsAWholeGroup) {
+  Desk desk(shared_group("nvme"));
+  const auto bound = desk.bind(initiator, true);
+  ASSERT_EQ(desk.waiting<BindToVfio>(), 1U);
+  EXPECT_EQ(std::get<BindToVfio>(desk.kernel.front()).devices, std::vector<Address>{at(sibling)}) << "the other one is there";
+  EXPECT_EQ(desk.error(desk.bind(initiator, true)), ErrorCode::busy) << "once";
+  desk.kernel_works();
+  EXPECT_TRUE(desk.answer(bound));
+
+  Desk idle(shared_group());
+  EXPECT_TRUE(idle.answer(idle.bind(initiator, true))) << "nothing to do";
+  EXPECT_TRUE(idle.kernel.empty());
+}
+
+TEST(ArbiterDriver, UnbindsAWholeGroup) {
+  Desk desk(shared_group());
+  const auto unbound = desk.unbind(sibling, false, true);
+  ASSERT_EQ(desk.waiting<UnbindFromVfio>(), 1U);
+  EXPECT_EQ(std::get<UnbindFromVfio>(desk.kernel.front()).devices, (std::vector<Address>{at(initiator), at(sibling)}));
+  desk.kernel_fails("EIO");
+  EXPECT_TRUE(has(desk, unbound, "EIO"));
+  desk.unbind(sibling, false, true);
+  EXPECT_EQ(desk.waiting<UnbindFromVfio>(), 1U) << "all of it is free for another try";
+}
+
+TEST(ArbiterDriver, UnbindsAGroupOfWhichAFunctionIsLentByForceOnly) {
+  Desk desk(shared_group());
+  desk.offer(initiator);
+  const auto acquired = desk.acquire(caller(alice), initiator);
+  desk.kernel_works();
+  const auto holding = desk.holding(acquired);
+  EXPECT_TRUE(has(desk, desk.unbind(sibling, false, true), name_of(holding)));
+  EXPECT_TRUE(has(desk, desk.unbind(sibling, true), name_of(holding))) << "its sibling alone stays refused";
+
+  const auto unbound = desk.unbind(sibling, true, true);
+  EXPECT_EQ(desk.told.size(), 1U);
+  EXPECT_EQ(desk.waiting<UnbindFromVfio>(), 0U);
+  desk.happens(LeaseEnded{holding});
+  desk.kernel_works();
+  EXPECT_TRUE(desk.answer(unbound));
+}
+
+TEST(ArbiterDriver, AnswersAWholeGroupOnceWhenItStops) {
+  Desk desk(shared_group());
+  const auto hanging = desk.unbind(sibling, false, true);
+  auto stuck = std::move(desk.kernel.front());
+  desk.kernel.pop_front();
+  desk.happens(StopRequested{});
+  EXPECT_TRUE(desk.has_left);
+  EXPECT_EQ(desk.error(hanging), ErrorCode::gone);
+}
+
+TEST(ArbiterDriver, KnowsNoGroupOfAFunctionWithoutOne) {
+  const Machine machine = shared_group();
+  auto functions = machine.functions();
+  for (auto& function : functions) function.iommu_group.reset();
+  Desk desk(Machine(machine.host(), std::move(functions)));
+  EXPECT_EQ(desk.error(desk.bind(initiator, true)), ErrorCode::blocked);
 }
 
 }  // namespace

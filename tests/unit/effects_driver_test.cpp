@@ -50,7 +50,7 @@ class AHangingDriver : public testing::Test, protected EffectsDesk {
   [[nodiscard]] UniqueFd let_go() const { return UniqueFd(::open(unbind.c_str(), O_RDONLY | O_CLOEXEC)); }
   // The step before it: without a writer on its way the FIFO would keep us.
   void bind() {
-    runner->run(BindToVfio{RequestId{5}, disk, false});
+    runner->run(BindToVfio{RequestId{5}, {disk}, false});
     const auto override_file = tree.device(disk) / "driver_override";
     std::string text;
     while (text != "vfio-pci") {

@@ -391,12 +391,12 @@ TEST_F(Effects, ForgetTheDeadlineOfAGrantThatIsGone) {
 }
 
 TEST_F(Effects, AnswerWhenADriverCannotBeChanged) {
-  runner->run(BindToVfio{RequestId{5}, initiator, false});
+  runner->run(BindToVfio{RequestId{5}, {initiator}, false});
   const auto bound = next<DriverChanged>();
   EXPECT_EQ(bound.request, RequestId{5});
-  EXPECT_EQ(bound.device, initiator);
+  EXPECT_EQ(bound.devices, std::vector<Address>{initiator});
   EXPECT_EQ(bound.outcome.error().code, ErrorCode::not_found);
-  runner->run(UnbindFromVfio{RequestId{6}, initiator, false});
+  runner->run(UnbindFromVfio{RequestId{6}, {initiator}, false});
   EXPECT_EQ(next<DriverChanged>().outcome.error().code, ErrorCode::not_found);
 }
 

@@ -123,8 +123,10 @@ class Client {
   void disable(const std::string& target, const TakeBackOptions& options = {});
   void offer(const std::string& initiator, const OfferOptions& options = {});  // org.p2pd1.offer-initiator
   void withdraw(const std::string& initiator, const TakeBackOptions& options = {});
-  void bind(const std::string& address, bool force = false);  // to vfio-pci; org.p2pd1.bind-driver
-  void unbind(const std::string& address, bool force = false);
+  // To vfio-pci, and back to the kernel's own driver; org.p2pd1.bind-driver. `group`: every function of its IOMMU group but
+  // bridges.
+  void bind(const std::string& address, bool force = false, bool group = false);
+  void unbind(const std::string& address, bool force = false, bool group = false);
   // A function on vfio-pci: what uses it is taken back first, with force; its targets stay enabled. Throws not_supported
   // when the hardware knows no reset of this function alone.
   void reset(const std::string& address, const TakeBackOptions& options = {});
