@@ -29,6 +29,7 @@ enum class Action : std::uint8_t {
   switch_route,
   own_address_space,
   export_dma_buf,
+  allocate_peer_memory,
   acquire,
   map,
 };
@@ -121,6 +122,12 @@ struct ExportDmaBuf {
   Lease lease;
 };
 
+struct AllocatePeerMemory {
+  TargetName target;
+  Bytes length;
+  Lease lease;
+};
+
 struct Release {
   GrantId grant;
 };
@@ -132,7 +139,7 @@ struct Revoke {
 };
 
 using Command = std::variant<Enable, Disable, Offer, Withdraw, BindDriver, UnbindDriver, Reset, Acquire, MapMemory, MapTarget,
-                             ExportDmaBuf, Release, Revoke>;
+                             ExportDmaBuf, AllocatePeerMemory, Release, Revoke>;
 
 struct Request {
   RequestId id;

@@ -19,6 +19,7 @@ struct Runner::Impl {
       : parts(std::move(its_parts)),
         kernel(parts.back_ends, *parts.store, parts.fail),
         drivers(parts.loop, parts.driver_patience),
+        scrubber(parts.loop),
         worker(parts.loop) {}
 
   // From here on the lease's end is an event.
@@ -51,6 +52,7 @@ struct Runner::Impl {
   std::map<Address, WantedWatch> wanted_targets;
   KernelObjects kernel;
   Worker drivers;
+  Worker scrubber;
   // Last, so that it is joined before what it uses goes.
   Worker worker;
 };
