@@ -110,6 +110,9 @@ def standard(seed: int) -> Layout:
     # Memory that the kernel could hand out itself, and a real FLR.
     layout.nvme("nvme", layout.port_with_acs("nvme_root"))
     layout.port_with_acs("spare_root")
+
+    # Another disk, to read from it into that memory.
+    layout.nvme("disk", layout.port_with_acs("disk_root"), cmb_mib=0)
     return layout
 
 
