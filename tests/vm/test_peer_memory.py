@@ -14,6 +14,7 @@ pytestmark = pytest.mark.kernels("newest")
 
 READ = "/usr/lib/p2pd/examples/peer-memory-read"
 RULE = "/etc/polkit-1/rules.d/10-peer-memory.rules"
+READABLE = "/etc/udev/rules.d/99-readable.rules"
 NVME = "/sys/bus/pci/drivers/nvme"
 LENGTH = 65536
 
@@ -52,7 +53,10 @@ def pool(guest: Machine) -> Iterator[Pool]:
         guest.run(f"p2p-client unbind {function}", check=False)
     disk = "/dev/" + guest.run(f"basename /sys/bus/pci/devices/{other}/nvme/nvme*/nvme*n1").text.strip()
     guest.put("/tmp/content", os.urandom(LENGTH))
-    guest.run(f"dd if=/tmp/content of={disk} conv=fsync status=none && chmod 0644 {disk}")
+    # A rule, because udev sets the mode anew after each writer.
+    guest.put(READABLE, 'KERNEL=="nvme*n1", MODE="0644"\n')
+    guest.run(f"udevadm control --reload && dd if=/tmp/content of={disk} conv=fsync status=none")
+    guest.run(f"udevadm trigger --settle --name-match={disk}")
     guest.put(
         RULE,
         'polkit.addRule(function(action, subject) { if (action.id == "org.p2pd1.allocate-peer-memory" &&'
@@ -64,7 +68,7 @@ def pool(guest: Machine) -> Iterator[Pool]:
     guest.run(f"p2p-client enable {made.target}")
     yield made
     guest.run("pkill -KILL peer-memory-rea", check=False)
-    guest.run(f"rm -f {RULE}; p2p-client disable --force {made.target}", check=False)
+    guest.run(f"rm -f {RULE} {READABLE}; udevadm control --reload; p2p-client disable --force {made.target}", check=False)
     wait_until_nothing_is_held(guest)
 
 
