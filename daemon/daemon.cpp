@@ -33,6 +33,7 @@
 #include "sources/pictures.h"
 #include "sources/source.h"
 #include "state/grant_ids.h"
+#include "state/lent_pools.h"
 
 namespace p2pd {
 
@@ -96,13 +97,16 @@ class Daemon {
         platform_files_(platform_places(options)),
         platform_(read_platform()),
         machine_(std::make_shared<const Machine>(with_known_ports(machine_at_start(live_), platform_.tables))),
-        arbiter_(
-            {.limits = config_.limits, .first_id = reserve_grant_ids(options.runtime_directory), .backends = names_of(back_ends)},
-            machine_, platform_.tables),
+        arbiter_({.limits = config_.limits,
+                  .first_id = reserve_grant_ids(options.runtime_directory),
+                  .backends = names_of(back_ends),
+                  .lent_pools = read_lent_pools(options.runtime_directory)},
+                 machine_, platform_.tables),
         runner_({.loop = loop_.get(),
                  .back_ends = back_ends,
                  .store = &store,
                  .driver_paths = {.sysfs_root = options.sysfs_root, .proc_root = options.proc_root},
+                 .runtime_directory = options.runtime_directory,
                  .post = [this](Event event) { post(std::move(event)); },
                  .path_of = [](const GrantId& grant) { return path_of(grant); }}) {
     add_sources();

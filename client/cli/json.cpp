@@ -115,6 +115,7 @@ Json to_json(const HoldingInfo& holding) {
 Json to_json(const MappingInfo& mapping) {
   return {{"path", mapping.path},
           {"holding", or_null(mapping.holding)},
+          {"kind", or_null(mapping.kind)},
           {"target", or_null(mapping.target)},
           {"cookie", mapping.holding.empty() ? Json() : Json(hex(mapping.cookie.value))},
           {"length", mapping.length},

@@ -40,10 +40,11 @@ std::string grants_text(const std::vector<HoldingInfo>& holdings, const std::vec
         table.add({short_name(holding.path), holding.initiator, "", "", "", holding.backend, holding.state, owner(holding)});
   for (const auto& mapping : mappings) {
     const auto parent = lines.find(mapping.holding);
-    const auto is_dma_buf = mapping.holding.empty();
-    const auto route = is_dma_buf ? "dma-buf" : mapping.target.empty() ? "" : mapping.route;
+    // A dma-buf, or peer memory: whoever has it finds it somewhere else.
+    const auto is_descriptor = mapping.holding.empty();
+    const auto route = is_descriptor ? mapping.kind : mapping.target.empty() ? "" : mapping.route;
     table.add({short_name(mapping.path), mapping.target.empty() ? "memory" : mapping.target,
-               is_dma_buf ? "" : hex(mapping.cookie.value), size(mapping.length), mapping.access, route, mapping.state, ""},
+               is_descriptor ? "" : hex(mapping.cookie.value), size(mapping.length), mapping.access, route, mapping.state, ""},
               parent == lines.end() ? std::nullopt : std::optional(parent->second));
   }
   return table.to_string();

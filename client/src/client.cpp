@@ -239,6 +239,17 @@ DmaBuf Client::export_dma_buf(const std::string& target) {
   return {connection_, path, std::move(fd), std::move(pair.ours)};
 }
 
+PeerMemory Client::allocate_peer_memory(const std::string& target, std::uint64_t length) {
+  auto pair = Lease::create();
+  const auto path = guard([&] {
+    // Moved in: sdbus::UnixFd copies lose CLOEXEC.
+    const sdbus::UnixFd theirs(pair.theirs.release(), sdbus::adopt_fd);
+    return manager_proxy(*connection_).AllocatePeerMemory(target, length, theirs, {});
+  });
+  auto fd = receive_fd(pair.ours, "the peer memory");
+  return {connection_, path, std::move(fd), std::move(pair.ours)};
+}
+
 void Client::release(const std::string& path) { release_grant(*connection_, path); }
 
 void Client::revoke(const std::string& path, const std::string& why, std::chrono::milliseconds grace) {

@@ -165,6 +165,7 @@ MappingInfo decode_mapping(const std::string& path, const Properties& properties
   mapping.path = path;
   mapping.holding = get<sdbus::ObjectPath>(properties, "Holding");
   if (mapping.holding == "/") mapping.holding.clear();
+  mapping.kind = text(properties, "Kind");
   mapping.target = text(properties, "Target");
   mapping.cookie = Iova{get<std::uint64_t>(properties, "Cookie")};
   mapping.length = get<std::uint64_t>(properties, "Length");

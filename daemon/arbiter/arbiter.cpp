@@ -9,7 +9,9 @@
 namespace p2pd {
 
 Arbiter::Arbiter(ArbiterSettings settings, std::shared_ptr<const Machine> machine, PlatformTables tables)
-    : settings_(std::move(settings)), machine_(std::move(machine)), tables_(std::move(tables)), next_id_(settings_.first_id) {}
+    : settings_(std::move(settings)), machine_(std::move(machine)), tables_(std::move(tables)), next_id_(settings_.first_id) {
+  state_.lent_pools = settings_.lent_pools;
+}
 
 std::vector<Effect> Arbiter::handle(Event event, std::chrono::microseconds now) {
   now_ = now;
@@ -136,7 +138,9 @@ void Arbiter::note(Journal::What what, std::string subject, const Owner& owner, 
 }
 
 void Arbiter::leave_if_done() {
-  if (!state_.stopping || has_left_ || !state_.holdings.empty() || !devices_.empty() || !resetting_.empty()) return;
+  if (!state_.stopping || has_left_ || !state_.holdings.empty() || !state_.mappings.empty() || !devices_.empty() ||
+      !resetting_.empty())
+    return;
   has_left_ = true;
   // A driver may hang for ever, and it has nothing of what was lent.
   for (const auto& [address, change] : changing_driver_) {

@@ -34,8 +34,9 @@ struct Limits {
 
 struct ArbiterSettings {
   Limits limits;
-  std::uint64_t first_id = 1;      // of holdings and mappings; above all that were ever given out
-  std::set<std::string> backends;  // that a client may name
+  std::uint64_t first_id = 1;                   // of holdings and mappings; above all that were ever given out
+  std::set<std::string> backends;               // that a client may name
+  std::map<Address, LentPool> lent_pools = {};  // by earlier lives of p2pd
 };
 
 class Arbiter {
@@ -131,6 +132,7 @@ class Arbiter {
   // For a mapping on this holding, or (nothing) an export.
   [[nodiscard]] Outcome<const Target*> usable_target(const Owner& owner, std::optional<HoldingId> holding, const TargetName& name,
                                                      Access access) const;
+  [[nodiscard]] Outcome<void> not_reached_by_others(const Owner& owner, const TargetName& name) const;
   [[nodiscard]] Mapping& new_mapping(RequestId id, const Caller& caller, std::optional<HoldingId> holding, Range<Iova> iova,
                                      Access access);
   void end_mapping(Mapping& mapping);
@@ -142,6 +144,16 @@ class Arbiter {
   // False when nothing of it is to be open any more.
   [[nodiscard]] bool open_again(const Address& device);
   void lose_targets_that_did_not_open(const Address& device, const Reason& reason);
+
+  // Memory that kernel drivers registered (peer_memory.cpp).
+  void enable_pool(RequestId id, const Caller& caller, const Enable& command, const TargetName& name);
+  void on(RequestId id, const Caller& caller, AllocatePeerMemory& command);
+  [[nodiscard]] Outcome<const Target*> free_pool(const Caller& caller, const TargetName& name, Bytes length) const;
+  void remember_who_has(const Mapping& mapping);
+  // Ends such targets and what was lent of them.
+  void drop_pools_of(const Address& device, RevokeReason reason);
+  void drop_all_pools(RevokeReason reason);
+  void drop_lost_pools();
 
   // Ends (revocation.cpp).
   void on(RequestId id, const Caller& caller, Release& command);

@@ -30,6 +30,7 @@ enum class Action : std::uint8_t {
   switch_route,
   own_address_space,
   export_dma_buf,
+  allocate_peer_memory,
   acquire,
   map,
 };
@@ -125,6 +126,12 @@ struct ExportDmaBuf {
   Lease lease;
 };
 
+struct AllocatePeerMemory {
+  TargetName target;
+  Bytes length;
+  Lease lease;
+};
+
 struct Release {
   GrantId grant;
 };
@@ -136,7 +143,7 @@ struct Revoke {
 };
 
 using Command = std::variant<Enable, Disable, Offer, Withdraw, BindDriver, UnbindDriver, Reset, Acquire, MapMemory, MapTarget,
-                             ExportDmaBuf, Release, Revoke>;
+                             ExportDmaBuf, AllocatePeerMemory, Release, Revoke>;
 
 struct Request {
   RequestId id;

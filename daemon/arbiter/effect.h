@@ -99,6 +99,20 @@ struct EndExport {
   MappingId mapping;
   Address device;
 };
+// Writes zeros over all memory of the pool that nobody has, notes for later lives of p2pd who is lent it, and sends its
+// descriptor over the lease, which is watched from here on. Answered by Mapped; on failure the lease is ended.
+struct LendPeerMemory {
+  MappingId mapping;
+  Address device;
+  std::uint64_t pool = 0;  // Gone when it is another one by now
+  Bytes length;            // that must be free in one piece
+  uid_t uid = static_cast<uid_t>(-1);
+  Lease lease;
+};
+// Ends the lease, no more: the kernel takes neither descriptor nor memory back. Answered by Unmapped.
+struct EndPeerMemory {
+  MappingId mapping;
+};
 // Answered by Unmapped; ends the mapping's own lease if it has one. On failure it is mapped still.
 struct Unmap {
   MappingId mapping;
@@ -133,7 +147,7 @@ struct PeerMapped {
   Iova cookie;
   Bytes length;
 };
-struct Exported {
+struct Exported {  // a mapping without a cookie
   MappingId mapping;
 };
 using ReplyValue = std::variant<std::monostate, HoldingGranted, MemoryMapped, PeerMapped, Exported>;
@@ -186,8 +200,8 @@ struct Journal {
 // Everything was given back after StopRequested: leave the loop.
 struct Leave {};
 
-using Effect =
-    std::variant<OpenTarget, CloseTarget, ResetFunction, OpenHolding, CloseHolding, ClearOut, MapClientMemory, MapPeer, ExportBar,
-                 EndExport, Unmap, BindToVfio, UnbindFromVfio, Reply, Tell, StartDeadline, Announce, Journal, Leave>;
+using Effect = std::variant<OpenTarget, CloseTarget, ResetFunction, OpenHolding, CloseHolding, ClearOut, MapClientMemory, MapPeer,
+                            ExportBar, EndExport, LendPeerMemory, EndPeerMemory, Unmap, BindToVfio, UnbindFromVfio, Reply, Tell,
+                            StartDeadline, Announce, Journal, Leave>;
 
 }  // namespace p2pd

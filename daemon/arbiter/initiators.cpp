@@ -96,7 +96,9 @@ Outcome<void> Arbiter::no_driver_change_in_group(const Function& function) const
 
 Outcome<void> Arbiter::not_in_use(const Address& address) const {
   const auto text = address.to_string();
-  if (devices_.contains(address)) return refuse(ErrorCode::busy, text + " has a target enabled: disable it first");
+  const auto is_target = std::any_of(state_.targets.begin(), state_.targets.end(),
+                                     [&](const auto& target) { return target.first.device == address; });
+  if (is_target || devices_.contains(address)) return refuse(ErrorCode::busy, text + " has a target enabled: disable it first");
   for (const auto& [id, holding] : state_.holdings)
     if (holding.initiator == address) return refuse(ErrorCode::busy, fmt::format("{} is lent as {}", text, name_of(id)));
   return {};
@@ -199,6 +201,7 @@ void Arbiter::give_back(const Address& address, const Owner& asker) {
   for (const auto& [name, target] : state_.targets)
     if (name.device == address) note(Journal::What::disabled, name.to_string(), asker, {}, name.to_string(), "unbind by force");
   drop_targets_of(address, RevokeReason::device_wanted);
+  drop_pools_of(address, RevokeReason::device_wanted);
   if (state_.offers.erase(address) != 0) {
     note(Journal::What::withdrawn, address.to_string(), asker, address, "", "unbind by force");
     announce(address, Announce::What::changed);

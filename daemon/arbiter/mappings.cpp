@@ -77,10 +77,22 @@ void Arbiter::on(RequestId id, const Caller& caller, MapMemory& command) {
                                         .lease = std::move(command.lease)});
 }
 
+// Whoever holds an initiator that reaches it past the IOMMU needs no mapping.
+Outcome<void> Arbiter::not_reached_by_others(const Owner& owner, const TargetName& name) const {
+  for (const auto* other : holdings_reaching(*machine_, state_, name.device))
+    if (other->owner.uid != owner.uid)
+      return refuse(ErrorCode::busy, fmt::format("{} is within reach of {} of another user [reach-not-owned]", name.to_string(),
+                                                 name_of(other->id)));
+  return {};
+}
+
 Outcome<const Target*> Arbiter::usable_target(const Owner& owner, std::optional<HoldingId> holding, const TargetName& name,
                                               Access access) const {
   auto target = enabled_target(state_, *machine_, name);
   if (!target) return target;
+  if ((*target)->pool)
+    return refuse(ErrorCode::not_supported,
+                  name.to_string() + " is memory of a kernel driver, which AllocatePeerMemory lends, and nothing else does");
   if (const auto quiet = not_resetting(name.device); !quiet) return error_of(quiet);
   const auto text = name.to_string();
   if (const auto device = devices_.find(name.device);
@@ -89,11 +101,7 @@ Outcome<const Target*> Arbiter::usable_target(const Owner& owner, std::optional<
   if ((*target)->access && !allows(*(*target)->access, access))
     return refuse(ErrorCode::not_permitted,
                   fmt::format("{} is enabled for access {}, not {}", text, to_string(*(*target)->access), to_string(access)));
-  // Whoever holds an initiator that reaches it past the IOMMU needs no mapping.
-  for (const auto* other : holdings_reaching(*machine_, state_, name.device))
-    if (other->owner.uid != owner.uid)
-      return refuse(ErrorCode::busy,
-                    fmt::format("{} is within reach of {} of another user [reach-not-owned]", text, name_of(other->id)));
+  if (const auto apart = not_reached_by_others(owner, name); !apart) return error_of(apart);
   for (const auto& [id, mapping] : state_.mappings)
     if (!mapping.holding && mapping.target->device == name.device)
       return refuse(ErrorCode::busy, fmt::format("{} is exported by {}, which ends with the whole function only",
@@ -176,6 +184,7 @@ void Arbiter::on(Mapped& event) {
     reply(request, tl::unexpected(event.outcome.error()));
     return forget_mapping(event.mapping);
   }
+  if (mapping.pool) remember_who_has(mapping);
   // The holding, the lease or the target went while the kernel was mapping.
   if (mapping.phase == GrantPhase::ending || lease_ended || mapping.phase == GrantPhase::revoking) {
     reply(request,
@@ -186,7 +195,8 @@ void Arbiter::on(Mapped& event) {
   mapping.phase = GrantPhase::active;
   announce(event.mapping, Announce::What::added);
   if (!mapping.holding) {
-    note(Journal::What::granted, name_of(event.mapping), mapping.owner, {}, mapping.target->to_string(), "dma-buf");
+    note(Journal::What::granted, name_of(event.mapping), mapping.owner, {}, mapping.target->to_string(),
+         mapping.pool ? "peer memory" : "dma-buf");
     return reply(request, ReplyValue{Exported{event.mapping}});
   }
   const auto& holding = state_.holdings.at(*mapping.holding);
@@ -202,6 +212,8 @@ void Arbiter::end_mapping(Mapping& mapping) {
   mapping.phase = GrantPhase::ending;
   if (mapping.holding)
     effects_.emplace_back(Unmap{.mapping = mapping.id, .holding = *mapping.holding, .iova = mapping.iova});
+  else if (mapping.pool)
+    effects_.emplace_back(EndPeerMemory{mapping.id});
   else
     end_export(mapping);
   announce(mapping.id, Announce::What::changed);
@@ -220,7 +232,8 @@ void Arbiter::on(Unmapped& event) {
     return end_holding(state_.holdings.at(*mapping.holding));
   }
   if (mapping.target)
-    note(Journal::What::ended, name_of(event.mapping), mapping.owner, initiator, mapping.target->to_string(), "");
+    note(Journal::What::ended, name_of(event.mapping), mapping.owner, initiator, mapping.target->to_string(),
+         mapping.pool ? "who kept the descriptor reaches it until its driver is unbound" : "");
   forget_mapping(event.mapping);
 }
 

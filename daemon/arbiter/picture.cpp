@@ -14,6 +14,7 @@ namespace p2pd {
 void Arbiter::on(const MachineChanged& event) {
   machine_ = event.machine;
   drop_lost_target_devices();
+  drop_lost_pools();
   for (auto& [id, holding] : state_.holdings) {
     if (const auto* initiator = machine_->find(holding.initiator); initiator != nullptr)
       holding.space.forbid(forbidden_iovas(*machine_, *initiator));

@@ -115,6 +115,7 @@ void Arbiter::on(const StopRequested&) {
   open.reserve(devices_.size());
   for (const auto& [address, device] : devices_) open.push_back(address);
   for (const auto& address : open) drop_targets_of(address, RevokeReason::stopping);
+  drop_all_pools(RevokeReason::stopping);
   stop_clearing();
 }
 

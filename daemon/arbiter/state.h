@@ -16,6 +16,7 @@
 #include "mapping/iova.h"
 #include "model/access.h"
 #include "model/target_name.h"
+#include "state/lent_pools.h"
 #include "verdict/verdict.h"
 
 namespace p2pd {
@@ -33,6 +34,7 @@ struct Target {
   std::optional<Access> access;
   bool is_forced = false;  // enabled although it holds the MSI-X table or pending bits
   enum class Phase : std::uint8_t { opening, enabled, disabling } phase = Phase::opening;
+  std::optional<std::uint64_t> pool = {};  // PeerMemory::pool: a kernel driver's memory; nothing: p2pd has the function open
 };
 
 struct InitiatorOffer {
@@ -61,7 +63,7 @@ struct Holding {
 
 struct Mapping {
   MappingId id;
-  std::optional<HoldingId> holding;  // nothing = exported as a dma-buf: whoever imports it
+  std::optional<HoldingId> holding;  // nothing = a descriptor (a dma-buf, or of a pool): whoever has it
   Owner owner;
   std::optional<TargetName> target;  // nothing = the client's own memory
   Route route = Route::none;
@@ -69,6 +71,7 @@ struct Mapping {
   Access access = Access::read_write;
   GrantPhase phase = GrantPhase::opening;
   bool has_own_lease = false;
+  std::optional<std::uint64_t> pool = {};  // of a kernel driver's memory
 };
 
 struct State {
@@ -76,6 +79,7 @@ struct State {
   std::map<Address, InitiatorOffer> offers;
   std::map<HoldingId, Holding> holdings;
   std::map<MappingId, Mapping> mappings;
+  std::map<Address, LentPool> lent_pools;  // whoever was lent one may have it still
   bool stopping = false;
 };
 

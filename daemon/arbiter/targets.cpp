@@ -51,11 +51,13 @@ void Arbiter::on(RequestId id, const Caller& caller, Enable& command) {
     if (other.device == name->device && other.bar == name->bar && span_of(other).overlaps(span_of(*name)))
       return reply(id, refuse(ErrorCode::busy, fmt::format("{} overlaps the target {}", text, other.to_string())));
 
-  if (holds_msix(function, *name) && !command.force)
+  // What a driver registered has no such pages in it.
+  const bool is_pool = function.driver != "vfio-pci" && function.peer_memory;
+  if (!is_pool && holds_msix(function, *name) && !command.force)
     return reply(id, refuse(ErrorCode::blocked,
                             text + " holds the MSI-X table or pending bits: enable a range without them [holds-msix]"));
   // Not read is not "has none".
-  if (function.port_type == PortType::unknown && !command.force)
+  if (!is_pool && function.port_type == PortType::unknown && !command.force)
     return reply(id, refuse(ErrorCode::blocked, text + ": where its MSI-X table is could not be read [config-unreadable]"));
   if (function.is_bridge()) return reply(id, refuse(ErrorCode::blocked, text + " belongs to a bridge [is-bridge]"));
   if (state_.offers.contains(name->device))
@@ -70,6 +72,7 @@ void Arbiter::on(RequestId id, const Caller& caller, Enable& command) {
           id, refuse(ErrorCode::blocked, fmt::format("{} is within reach of {}, past the IOMMU, which was lent without action "
                                                      "org.p2pd1.switch-route: revoke it first [reach-not-owned]",
                                                      text, name_of(holding->id))));
+  if (is_pool) return enable_pool(id, caller, command, *name);
   if (function.driver != "vfio-pci")
     return reply(id, refuse(ErrorCode::blocked,
                             fmt::format("{} is bound to {}, not to vfio-pci: p2p-client bind {} [target-not-on-vfio-pci]",
@@ -171,7 +174,7 @@ void Arbiter::finish_disable(const TargetName& name) {
 
 void Arbiter::close_device_if_unused(const Address& device) {
   const auto found = devices_.find(device);
-  if (found == devices_.end()) return;
+  if (found == devices_.end()) return answer_those_who_closed(device);
   const auto is_used = std::any_of(state_.targets.begin(), state_.targets.end(),
                                    [&](const auto& target) { return target.first.device == device; });
   if (!is_used && found->second.phase == TargetDevice::Phase::open) {

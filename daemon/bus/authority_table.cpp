@@ -20,7 +20,7 @@ constexpr auto rows = std::to_array<Row>({
     {manager_interface, "MapMemory", Right::polkit, Action::map},
     {manager_interface, "Map", Right::polkit, Action::map},
     {manager_interface, "ExportDmaBuf", Right::polkit, Action::export_dma_buf},
-    {manager_interface, "AllocatePeerMemory", Right::polkit, Action::map},
+    {manager_interface, "AllocatePeerMemory", Right::polkit, Action::allocate_peer_memory},
     {manager_interface, "Reload", Right::root, {}},
     {device_interface, "Enable", Right::polkit, Action::enable_target},
     {device_interface, "Disable", Right::polkit, Action::enable_target},
@@ -54,6 +54,7 @@ const char* name_of(Action action) {
     case Action::switch_route: return "org.p2pd1.switch-route";
     case Action::own_address_space: return "org.p2pd1.own-address-space";
     case Action::export_dma_buf: return "org.p2pd1.export-dma-buf";
+    case Action::allocate_peer_memory: return "org.p2pd1.allocate-peer-memory";
     case Action::acquire: return "org.p2pd1.acquire";
     case Action::map: return "org.p2pd1.map";
   }

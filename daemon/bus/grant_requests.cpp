@@ -171,8 +171,9 @@ Outcome<Ask> ask_allocate_peer_memory(sd_bus_message* call) {
   if (!target) return error_of(target);
   if (length == 0) return refuse(ErrorCode::invalid_argument, "length must not be 0");
   if (const auto range = check_range(0, length); !range) return error_of(range);
-  if (const auto lease = check_lease(std::move(socket)); !lease) return error_of(lease);
-  return not_built("allocation of a kernel driver's peer memory");
+  auto lease = check_lease(std::move(socket));
+  if (!lease) return error_of(lease);
+  return Ask{Command{AllocatePeerMemory{*target, Bytes{length}, std::move(*lease)}}, {{"target", target->to_string()}}, {}, {}};
 }
 
 Outcome<Ask> ask_release(sd_bus_message* call, GrantId grant) {

@@ -19,9 +19,9 @@ namespace p2pd {
 
 namespace {
 
-constexpr auto all_actions = {Action::enable_target,  Action::offer_initiator, Action::bind_driver,
-                              Action::revoke,         Action::switch_route,    Action::own_address_space,
-                              Action::export_dma_buf, Action::acquire,         Action::map};
+constexpr auto all_actions = {
+    Action::enable_target,     Action::offer_initiator, Action::bind_driver,          Action::revoke,  Action::switch_route,
+    Action::own_address_space, Action::export_dma_buf,  Action::allocate_peer_memory, Action::acquire, Action::map};
 
 const char* method_of(sd_bus_message* call) {
   const char* member = sd_bus_message_get_member(call);

@@ -169,11 +169,19 @@ class Manager::Object final : public sdbus::AdaptorInterfaces<org::p2pd1::Manage
   }
   Texts Features() override {
     return guard("Features", [] {
-      return Texts{"check", "enable", "offer", "bind", "reset", "acquire", "map-memory", "map", "export-dma-buf"};
+      return Texts{"check",   "enable",     "offer", "bind",           "reset",
+                   "acquire", "map-memory", "map",   "export-dma-buf", "allocate-peer-memory"};
     });
   }
   Texts Backends() override {
-    return guard("Backends", [&] { return probe().value_or(Texts{}); });
+    return guard("Backends", [&] {
+      auto names = probe().value_or(Texts{});
+      // No back end of ours: the kernel lends what its drivers registered, where one did.
+      const auto& functions = core_.machine().functions();
+      const auto has_pool = [](const Function& function) { return function.peer_memory && function.peer_memory->pool; };
+      if (std::any_of(functions.begin(), functions.end(), has_pool)) names.emplace_back("p2pmem");
+      return names;
+    });
   }
   Texts Problems() override {
     return guard("Problems", [&] {

@@ -43,7 +43,10 @@ class MappingObject final : public GrantObject, public sdbus::AdaptorInterfaces<
     return guard("Holding", [&] { return sdbus::ObjectPath{record().holding ? path_of(*record().holding) : "/"}; });
   }
   std::string Kind() override {
-    return guard("Kind", [&] { return std::string{!record().holding ? "dma-buf" : record().target ? "peer" : "memory"}; });
+    return guard("Kind", [&] {
+      if (!record().holding) return std::string{record().pool ? "peer-memory" : "dma-buf"};
+      return std::string{record().target ? "peer" : "memory"};
+    });
   }
   std::string Target() override {
     return guard("Target", [&] { return record().target ? record().target->to_string() : std::string{}; });

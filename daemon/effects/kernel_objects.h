@@ -3,6 +3,7 @@
 // What is open and mapped in the kernel, and the steps that change it: one file per effect. The worker's thread only.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -47,6 +48,13 @@ class KernelObjects {
   [[nodiscard]] Outcome<std::optional<Lease>> export_bar(ExportBar effect, const std::string& grant_path);
   [[nodiscard]] Outcome<void> end_export(const EndExport& effect);
 
+  // The descriptor goes to the client in a message that names `grant_path`; `directory` is where it is noted who is lent the
+  // memory. lend_peer_memory.cpp
+  [[nodiscard]] Outcome<std::optional<Lease>> lend_peer_memory(LendPeerMemory effect, UniqueFd pool,
+                                                               const std::filesystem::path& directory,
+                                                               const std::string& grant_path);
+  void end_peer_memory(const EndPeerMemory& effect);
+
  private:
   struct MappedRange {
     DmaMemory memory;
@@ -83,6 +91,8 @@ class KernelObjects {
   [[nodiscard]] Outcome<std::optional<Lease>> map(NewMapping wanted, const Bring& bring);
   [[nodiscard]] Outcome<void> run_map(const NewMapping& wanted, const Bring& bring);
   [[nodiscard]] Outcome<void> run_export(const ExportBar& effect, const std::string& grant_path);
+  [[nodiscard]] Outcome<void> run_lend(const LendPeerMemory& effect, int pool, const std::filesystem::path& directory,
+                                       const std::string& grant_path);
   [[nodiscard]] Outcome<OpenedHolding*> find_holding(HoldingId holding);
 
   BackEnds back_ends_;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Runs the arbiter's effects that touch kernel, leases and clock; each comes back as an event through `post`.
-// Kernel effects run on one worker thread in the order given, changes of drivers on another; leases are watched on the
-// loop's thread.
+// Kernel effects run on one worker thread in the order given, changes of drivers on another, zeros are written on a third;
+// leases are watched on the loop's thread.
 #pragma once
 
 #include <systemd/sd-event.h>
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -28,6 +29,7 @@ class Runner {
     BackEnds back_ends;        // used by the worker only
     FdStore* store = nullptr;  // used by the worker only
     DriverPaths driver_paths;
+    std::filesystem::path runtime_directory = "/run/p2pd";  // who was lent memory of kernel drivers
     // How long the end waits for a driver that takes or lets go of its function: cut off in the middle, a change leaves a
     // function without a driver.
     std::chrono::milliseconds driver_patience{std::chrono::seconds{10}};
@@ -52,6 +54,8 @@ class Runner {
   void run(MapPeer effect);
   void run(ExportBar effect);
   void run(EndExport effect);
+  void run(LendPeerMemory effect);
+  void run(EndPeerMemory effect);
   void run(Unmap effect);
   void run(BindToVfio effect);
   void run(UnbindFromVfio effect);

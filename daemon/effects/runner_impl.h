@@ -23,6 +23,7 @@ struct Runner::Impl {
         removals(parts.loop, parts.driver_paths.sysfs_root,
                  [this](const Address& lent_one) { parts.post(DeviceWanted{lent_one}); }),
         drivers(parts.loop, parts.driver_patience),
+        scrubber(parts.loop),
         worker(parts.loop) {}
 
   // From here on the lease's end is an event.
@@ -65,6 +66,7 @@ struct Runner::Impl {
   std::map<HoldingId, Worker> clearers;
   std::vector<HoldingId> cleared;
   Worker drivers;
+  Worker scrubber;
   // Last, so that it is joined before what it uses goes.
   Worker worker;
 };

@@ -125,6 +125,17 @@ struct ReservedRegion {
   bool operator==(const ReservedRegion&) const = default;
 };
 
+// Memory that the function's driver registered with p2pdma and the kernel lends: sysfs `p2pmem`, Documentation/ABI/testing/
+// sysfs-bus-pci. An NVMe controller memory buffer is such.
+struct PeerMemory {
+  Bytes size;
+  bool is_published = false;  // drivers that ask for memory of any device may be given it
+  // Tells this pool from the one that the driver registers when it is bound anew: the inode of `p2pmem/allocate`, which kernfs
+  // gives to no other file until the next boot. Nothing: Linux before 6.2, which lends to no program.
+  std::optional<std::uint64_t> pool;
+  bool operator==(const PeerMemory&) const = default;
+};
+
 struct Function {
   Address address;
 
@@ -149,6 +160,7 @@ struct Function {
 
   std::vector<Bar> bars;  // only those that exist, by index
   std::optional<MsixLocation> msix;
+  std::optional<PeerMemory> peer_memory;  // nothing: none, or not told (a dump)
   PortType port_type = PortType::unknown;
   bool is_multifunction = false;
   Link link;

@@ -2,6 +2,7 @@
 #include "sources/live_files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -43,6 +44,12 @@ std::optional<Directory> Directory::open(const std::filesystem::path& path) {
 }
 
 UniqueFd Directory::open_file(const char* name) const { return UniqueFd(::openat(fd_.get(), name, O_RDONLY | O_CLOEXEC)); }
+
+std::optional<std::uint64_t> Directory::inode(const char* name) const {
+  struct stat status{};
+  if (::fstatat(fd_.get(), name, &status, 0) < 0) return std::nullopt;
+  return status.st_ino;
+}
 
 std::optional<std::string> Directory::read(const char* name) const {
   const auto file = open_file(name);

@@ -27,6 +27,8 @@ class Directory {
   [[nodiscard]] std::optional<std::int64_t> read_number(const char* name) const;
   // The last part of where a symbolic link points to.
   [[nodiscard]] std::optional<std::string> link_name(const char* name) const;
+  // Nothing when there is no such file.
+  [[nodiscard]] std::optional<std::uint64_t> inode(const char* name) const;
   // Opened for reading; empty when it cannot be.
   [[nodiscard]] UniqueFd open_file(const char* name) const;
 

@@ -158,6 +158,16 @@ void read_identity(const Directory& directory, Function& function) {
   if (node >= 0) function.numa_node = static_cast<int>(node);
 }
 
+// drivers/pci/p2pdma.c: the directory is there while the driver that registered memory is bound.
+void read_peer_memory(const Directory& directory, Function& function) {
+  if (function.driver.empty()) return;
+  const auto size = directory.read_number("p2pmem/size");
+  if (!size || *size <= 0) return;
+  function.peer_memory = PeerMemory{.size = Bytes{static_cast<std::uint64_t>(*size)},
+                                    .is_published = directory.read_number("p2pmem/published") == 1,
+                                    .pool = directory.inode("p2pmem/allocate")};
+}
+
 }  // namespace
 
 std::optional<LiveReading> read_function(const std::filesystem::path& sysfs_root, const Address& address) {
@@ -173,6 +183,7 @@ std::optional<LiveReading> read_function(const std::filesystem::path& sysfs_root
   read_identity(*directory, function);
   read_group(*directory, function);
   read_virtual_functions(*directory, function);
+  read_peer_memory(*directory, function);
   read_place(path, function);
   function.power_state = parse_power_state(directory->read("power_state").value_or(""));
   function.is_runtime_suspended = is_suspended(directory->read("power/runtime_status").value_or(""));

@@ -15,6 +15,11 @@ Answer acquire(BadInput& test, const std::string& address) {
   return test.alice.acquire(address, lease);
 }
 
+Answer allocate(BadInput& test, const std::string& target, std::uint64_t length, const Options& options = {}) {
+  const Lease lease;
+  return manager(test.root, "AllocatePeerMemory", {target, length, lease.theirs(), options});
+}
+
 const Row rows[] = {
     {"AcquireOfAFunctionThatIsNotThere", "NotFound", [](BadInput& test) { return acquire(test, nobody_there); }},
     {"AcquireWithoutADomain", "InvalidArgument", [](BadInput& test) { return acquire(test, "03:00.0"); }},
@@ -137,10 +142,26 @@ const Row rows[] = {
        const UniqueFd file(::open("/dev/null", O_RDWR | O_CLOEXEC));
        return manager(test.root, "ExportDmaBuf", {target_bar, Fd{file.get()}, Options{}});
      }},
-    {"AllocatePeerMemory", "NotSupported",
+    {"AllocatePeerMemoryOfWhatNoKernelDriverHas", "NotSupported",
+     [](BadInput& test) { return allocate(test, target_bar, 0x1000); }},
+    {"AllocatePeerMemoryOfWhatIsNotEnabled", "NotEnabled",
+     [](BadInput& test) { return allocate(test, std::string(network_card) + ":0", 0x1000); }},
+    {"AllocatePeerMemoryOfWhatIsNotThere", "NotFound", [](BadInput& test) { return allocate(test, "0000:77:00.0:2", 0x1000); }},
+    {"AllocateNoPeerMemory", "InvalidArgument", [](BadInput& test) { return allocate(test, target_bar, 0); }},
+    {"AllocatePartOfAPageOfPeerMemory", "InvalidArgument", [](BadInput& test) { return allocate(test, target_bar, 0x1001); }},
+    {"AllocateAllThePeerMemoryThereCouldBe", "InvalidArgument",
+     [](BadInput& test) { return allocate(test, target_bar, ~std::uint64_t{0}); }},
+    {"AllocatePeerMemoryWithAnUnknownOption", "InvalidArgument",
+     [](BadInput& test) { return allocate(test, target_bar, 0x1000, {{"access", "r"}}); }},
+    {"AllocatePeerMemoryOverNoLease", "InvalidArgument",
+     [](BadInput& test) {
+       const UniqueFd file(::open("/dev/null", O_RDWR | O_CLOEXEC));
+       return manager(test.root, "AllocatePeerMemory", {target_bar, std::uint64_t{0x1000}, Fd{file.get()}, Options{}});
+     }},
+    {"AllocatePeerMemoryOfSomeLength", invalid_arguments,
      [](BadInput& test) {
        const Lease lease;
-       return manager(test.root, "AllocatePeerMemory", {target_bar, std::uint64_t{0x1000}, lease.theirs(), Options{}});
+       return manager(test.root, "AllocatePeerMemory", {target_bar, "much", lease.theirs(), Options{}});
      }},
 };
 

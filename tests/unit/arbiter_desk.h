@@ -29,8 +29,8 @@ inline Caller caller(uid_t uid, std::set<gid_t> groups = {}) {
 
 class Desk {
  public:
-  explicit Desk(const Machine& machine, Limits limits = {})
-      : arbiter_({.limits = limits, .first_id = 1, .backends = {"iommufd", "vfio-type1"}},
+  explicit Desk(const Machine& machine, Limits limits = {}, std::map<Address, LentPool> lent_pools = {})
+      : arbiter_({.limits = limits, .first_id = 1, .backends = {"iommufd", "vfio-type1"}, .lent_pools = std::move(lent_pools)},
                  std::make_shared<const Machine>(machine), shipped_tables()) {}
 
   // ---- what clients and operators do; the number is the request's, to be asked for with answer()
@@ -61,6 +61,9 @@ class Desk {
   }
   RequestId export_dma_buf(const Caller& who, std::string_view name) {
     return ask(who, ExportDmaBuf{.target = target(name), .lease = {}});
+  }
+  RequestId allocate(const Caller& who, std::string_view name, std::uint64_t length) {
+    return ask(who, AllocatePeerMemory{.target = target(name), .length = Bytes{length}, .lease = {}});
   }
   RequestId bind(std::string_view address, bool group = false) {
     return ask(caller(0), BindDriver{.device = at(address), .group = group});
@@ -160,6 +163,8 @@ class Desk {
     happens(Unmapped{effect.mapping, {}});
     happens(TargetClosed{effect.device});
   }
+  void succeed(LendPeerMemory& effect) { happens(Mapped{effect.mapping, {}}); }
+  void succeed(EndPeerMemory& effect) { happens(Unmapped{effect.mapping, {}}); }
   void succeed(Unmap& effect) { happens(Unmapped{effect.mapping, {}}); }
   void succeed(BindToVfio& effect) { happens(DriverChanged{effect.request, effect.devices, {}}); }
   void succeed(UnbindFromVfio& effect) { happens(DriverChanged{effect.request, effect.devices, {}}); }
@@ -174,6 +179,7 @@ class Desk {
   void fail(MapClientMemory& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(MapPeer& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(ExportBar& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }
+  void fail(LendPeerMemory& effect, Reason reason) { happens(Mapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(Unmap& effect, Reason reason) { happens(Unmapped{effect.mapping, tl::unexpected(std::move(reason))}); }
   void fail(BindToVfio& effect, Reason reason) {
     happens(DriverChanged{effect.request, effect.devices, tl::unexpected(std::move(reason))});

@@ -125,10 +125,12 @@ TEST(ClientJson, HidesTheOwnerWhomP2pdDoesNotShow) {
 
 TEST(ClientJson, GivesADmaBufNoHoldingAndNoCookie) {
   MappingInfo dma_buf;
+  dma_buf.kind = "dma-buf";
   dma_buf.target = "0000:04:00.0:2";
   const auto grants = json::parse(cli::grants_json({}, {dma_buf}));
   EXPECT_TRUE(grants.at("mappings").at(0).at("holding").is_null());
   EXPECT_TRUE(grants.at("mappings").at(0).at("cookie").is_null());
+  EXPECT_EQ(grants.at("mappings").at(0).at("kind"), "dma-buf");
 }
 
 }  // namespace

@@ -122,6 +122,25 @@ void FakeSysfs::bind(const Address& address, const std::string& driver) {
   link(path / "driver", directory);
 }
 
+void FakeSysfs::register_peer_memory(const Address& address, std::uint64_t size) {
+  const auto directory = device(address) / "p2pmem";
+  write(directory / "size", std::to_string(size) + "\n");
+  write(directory / "available", std::to_string(size) + "\n");
+  write(directory / "published", "1\n");
+  // A file system may give the inode of a file that was removed to the next one: so it is kept.
+  for (unsigned count = 0; fs::exists(directory / "allocate"); ++count)
+    if (const auto kept = directory / fmt::format("before-{}", count); !fs::exists(kept))
+      fs::rename(directory / "allocate", kept);
+  write(directory / "allocate", "");
+  fs::resize_file(directory / "allocate", size);
+}
+
+void FakeSysfs::unregister_peer_memory(const Address& address) {
+  const auto directory = device(address) / "p2pmem";
+  for (const auto* file : {"size", "available", "published"}) fs::remove(directory / file);
+  fs::rename(directory / "allocate", directory / "before");
+}
+
 void FakeSysfs::set_group_type(unsigned group, const std::string& type, const std::string& reserved_regions) {
   const auto path = fs::path("sys/kernel/iommu_groups") / std::to_string(group);
   write(path / "type", type + "\n");

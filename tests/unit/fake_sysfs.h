@@ -60,6 +60,9 @@ class FakeSysfs {
   void add(const FakeFunction& function);
   void remove(const Address& address);
   void bind(const Address& address, const std::string& driver);  // "" = unbind
+  // The driver registers memory; what it had registered before is another file then, as in the kernel.
+  void register_peer_memory(const Address& address, std::uint64_t size);
+  void unregister_peer_memory(const Address& address);
   void set_group_type(unsigned group, const std::string& type, const std::string& reserved_regions);
 
   // Relative to top(); makes the directories on the way.

@@ -316,6 +316,28 @@ TEST_F(LiveMachine, FollowsBindAndUnbind) {
   EXPECT_EQ(read("0000:01:00.0").driver, "");
 }
 
+TEST_F(LiveMachine, ReadsWhatTheDriverRegisteredForPeers) {
+  add_port_and_endpoint();
+  const auto endpoint = address("0000:01:00.0");
+  EXPECT_FALSE(read("0000:01:00.0").peer_memory);
+  tree.register_peer_memory(endpoint, 0x200000);
+  const auto first = read("0000:01:00.0").peer_memory;
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->size, Bytes{0x200000});
+  EXPECT_TRUE(first->is_published);
+  ASSERT_TRUE(first->pool);
+  EXPECT_EQ(read("0000:01:00.0").peer_memory, first);
+
+  // Bound anew it is another one.
+  tree.register_peer_memory(endpoint, 0x200000);
+  EXPECT_NE(read("0000:01:00.0").peer_memory->pool, first->pool);
+  // Linux before 6.2 lends to no program.
+  std::filesystem::remove(tree.device(endpoint) / "p2pmem/allocate");
+  EXPECT_EQ(read("0000:01:00.0").peer_memory, (PeerMemory{Bytes{0x200000}, true, std::nullopt}));
+  tree.bind(endpoint, "");
+  EXPECT_FALSE(read("0000:01:00.0").peer_memory);
+}
+
 TEST_F(LiveMachine, ReadsADriverOverride) {
   add_port_and_endpoint();
   tree.write(std::filesystem::relative(tree.device(address("0000:01:00.0")), tree.top()) / "driver_override", "vfio-pci\n");

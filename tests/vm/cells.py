@@ -47,7 +47,32 @@ class Excuse:
 
 # The first that fits counts. Facts: what kernels are built with, and what the machines of `conftest.KINDS` are.
 EXCUSES = (
-    Excuse("n/a", "p2pd has no back end p2pmem", lambda cell: cell.back_end == "p2pmem"),
+    Excuse(
+        "n/a",
+        "Debian's 6.1 has no p2pdma",
+        lambda cell: cell.back_end == "p2pmem" and cell.kernel == "debian",
+    ),
+    Excuse(
+        "n/a",
+        "looked at with the kernel that Debian has for it",
+        lambda cell: cell.back_end == "p2pmem" and cell.kernel == "built",
+    ),
+    Excuse(
+        "n/a",
+        "memory of a kernel driver, which resets and switches off as it sees fit",
+        lambda cell: cell.back_end == "p2pmem" and cell.event in ("reset", "decode off"),
+    ),
+    Excuse(
+        "n/a",
+        "ends with its driver, as by unbind",
+        lambda cell: cell.back_end == "p2pmem" and cell.event.endswith("unplug"),
+    ),
+    Excuse(
+        "cooperative",
+        "the kernel's descriptor is of all that memory, and nothing takes it back but the end of the driver",
+        lambda cell: cell.back_end == "p2pmem" and cell.event != "unbind",
+        document="Memory that a kernel driver registered: no.",
+    ),
     Excuse(
         "n/a",
         "Debian's kernels have no iommufd",

@@ -26,7 +26,7 @@ def ready(guest: Machine, edu: str, ivshmem: str) -> Iterator[Machine]:
 
 def test_iommufd_is_preferred_and_both_are_told(ready: Machine, edu: str, ivshmem: str) -> None:
     about = json.loads(ready.run("p2p-client version --json").text)["daemon"]
-    assert about["backends"] == ["iommufd", "vfio-type1"]
+    assert about["backends"][:2] == ["iommufd", "vfio-type1"], "behind them what kernel drivers registered"
     pair = Pair(ready, edu, ivshmem)
     assert pair.backend == "iommufd"
     assert [holding["backend"] for holding in grants(ready)["holdings"]] == ["iommufd"]

@@ -18,6 +18,7 @@
 #include "p2pclient/dma_buf.h"
 #include "p2pclient/error.h"
 #include "p2pclient/holding.h"
+#include "p2pclient/peer_memory.h"
 #include "p2pclient/verdict.h"
 
 namespace p2pclient {
@@ -84,7 +85,8 @@ struct HoldingInfo {
 
 struct MappingInfo {
   std::string path;
-  std::string holding;  // path of its holding; "" = a dma-buf, which has none, and no cookie of its own
+  std::string holding;  // path of its holding; "" = a dma-buf or peer memory: no holding, and no cookie of its own
+  std::string kind;     // memory (the client's own), peer (a target), dma-buf, peer-memory (of a kernel driver)
   std::string target;   // "" = the client's own memory
   Iova cookie;
   std::uint64_t length = 0;  // bytes
@@ -140,6 +142,12 @@ class Client {
   // org.p2pd1.export-dma-buf; throws Error: NotEnabled, Busy, NotPermitted, NotFound, NotSupported (Linux before 6.19),
   // InvalidArgument, QuotaExceeded, Gone, Failed; std::system_error.
   [[nodiscard]] DmaBuf export_dma_buf(const std::string& target);
+
+  // Memory that the target's kernel driver registered; `length` bytes of it are free in one piece at the time of the
+  // grant. Nothing takes back what was mapped of it. org.p2pd1.allocate-peer-memory; throws Error: NotEnabled, Busy (also:
+  // another user may have it still), NotPermitted, NotFound, NotSupported, InvalidArgument, QuotaExceeded, Gone, Failed;
+  // std::system_error.
+  [[nodiscard]] PeerMemory allocate_peer_memory(const std::string& target, std::uint64_t length);
 
   // ---- end a grant, by its object path
   void release(const std::string& path);  // one's own; waits until it is unmapped

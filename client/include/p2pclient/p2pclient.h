@@ -12,6 +12,7 @@
 #include "p2pclient/holding.h"          // IWYU pragma: export
 #include "p2pclient/lease.h"            // IWYU pragma: export
 #include "p2pclient/monitor.h"          // IWYU pragma: export
+#include "p2pclient/peer_memory.h"      // IWYU pragma: export
 #include "p2pclient/units.h"            // IWYU pragma: export
 #include "p2pclient/verdict.h"          // IWYU pragma: export
 #include "p2pclient/vfio_device.h"      // IWYU pragma: export

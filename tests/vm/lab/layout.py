@@ -113,6 +113,9 @@ def standard(seed: int) -> Layout:
     # With room for a large BAR; and what an NVMe controller with virtual functions needs, which can not be plugged.
     layout.port_with_acs("spare_root", **{"pref64-reserve": "256M"})
     layout.add("nvme-subsys", id="subsystem")
+
+    # Another disk, to read from it into that memory.
+    layout.nvme("disk", layout.port_with_acs("disk_root"), cmb_mib=0)
     return layout
 
 
