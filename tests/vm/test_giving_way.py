@@ -18,7 +18,7 @@ THEN = 8.0  # until everything is done, on an emulated machine
 
 @dataclass
 class Lent:
-    """edu is lent to one client; another one holds nvme, and is to notice nothing of all this."""
+    """edu is lent to one client; another one holds another edu, and is to notice nothing of all this."""
 
     guest: Machine
     edu: str
@@ -41,17 +41,17 @@ class Lent:
 @pytest.fixture
 def lent(guest: Machine, edu: str, ivshmem: str) -> Iterator[Lent]:
     make_ready(guest, edu, ivshmem)
-    nvme = guest.address("nvme")
-    guest.run(f"p2p-client bind {nvme} && p2p-client offer {nvme} --group p2p")
+    other = guest.address("plain_edu")
+    guest.run(f"p2p-client bind {other} && p2p-client offer {other} --group p2p")
     client, bystander = Client(guest), Client(guest)
     pid = int(client.do(f"acquire {edu}")["pid"])
-    bystander.do(f"acquire {nvme}")
+    bystander.do(f"acquire {other}")
     lent = Lent(guest, edu, client, pid, bystander)
     yield lent
     lent.assert_untouched()
     guest.run("pkill -KILL dma-probe", check=False)
     wait_until_nothing_is_held(guest)
-    guest.run(f"p2p-client withdraw {nvme} && p2p-client unbind {nvme}")
+    guest.run(f"p2p-client withdraw {other} && p2p-client unbind {other}")
     guest.run(f"p2p-client withdraw {edu}")
 
 

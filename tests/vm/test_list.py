@@ -4,11 +4,10 @@
 import subprocess
 from pathlib import Path
 
-from lab import Machine
-from lab.commands import REPOSITORY
+from lab import Machine, tools
+from lab.commands import REPOSITORY, fresh_log
 
 COMPARE = REPOSITORY / "tests" / "compare-list"
-BUILD = REPOSITORY / "build" / "debug"
 
 
 def test_in_the_guest(guest: Machine) -> None:
@@ -23,9 +22,7 @@ def test_in_the_guest_with_functions_on_vfio_pci(guest: Machine, edu: str, ivshm
 
 def test_on_this_machine(tmp_path: Path) -> None:
     """The daemon as it is built, on a bus of its own, reading the real /sys."""
-    subprocess.run(
-        ["cmake", "--build", BUILD, "--target", "p2pd", "p2p-client"], check=True, stdout=subprocess.DEVNULL
-    )
+    build = tools.build_targets(["p2pd", "p2p-client"], fresh_log("programs"))
     bus = subprocess.Popen(
         ["dbus-daemon", "--session", "--nofork", "--print-address"], stdout=subprocess.PIPE, text=True
     )
@@ -33,12 +30,12 @@ def test_on_this_machine(tmp_path: Path) -> None:
         assert bus.stdout
         address = bus.stdout.readline().strip()
         arguments = [f"--bus={address}", f"--runtime-directory={tmp_path}"]
-        daemon = subprocess.Popen([BUILD / "daemon" / "p2pd", *arguments], stderr=subprocess.PIPE, text=True)
+        daemon = subprocess.Popen([build / "daemon" / "p2pd", *arguments], stderr=subprocess.PIPE, text=True)
         try:
             assert daemon.stderr
             while "serves" not in (line := daemon.stderr.readline()):
                 assert line, "p2pd has ended"
-            client = [BUILD / "client" / "p2p-client", f"--bus={address}", "list", "--json"]
+            client = [build / "client" / "p2p-client", f"--bus={address}", "list", "--json"]
             listed = subprocess.run(client, check=True, capture_output=True, text=True).stdout
         finally:
             daemon.terminate()
