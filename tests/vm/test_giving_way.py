@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pytest
 from client import Client, wait_until_nothing_is_held
 from lab import Machine
-from pair import make_ready
 
 pytestmark = pytest.mark.kernels("debian", "built")
 
@@ -39,10 +38,10 @@ class Lent:
 
 
 @pytest.fixture
-def lent(guest: Machine, edu: str, ivshmem: str) -> Iterator[Lent]:
-    make_ready(guest, edu, ivshmem)
+def lent(guest: Machine, edu: str) -> Iterator[Lent]:
     other = guest.address("plain_edu")
-    guest.run(f"p2p-client bind {other} && p2p-client offer {other} --group p2p")
+    for initiator in edu, other:
+        guest.run(f"p2p-client bind {initiator} && p2p-client offer {initiator} --group p2p")
     client, bystander = Client(guest), Client(guest)
     pid = int(client.do(f"acquire {edu}")["pid"])
     bystander.do(f"acquire {other}")
