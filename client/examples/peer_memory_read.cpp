@@ -63,7 +63,7 @@ int run(const Wishes& wishes) {
   read_all(disk.get(), ram.data(), wishes.length, wishes.file);
   const auto moved = words_of(*piece, wishes.length);
   const bool same = std::memcmp(moved.data(), ram.data(), wishes.length) == 0;
-  std::cout << "compared " << wishes.length << " bytes: " << (same ? "equal" : "DIFFERENT") << std::endl;
+  std::cout << "compared " << wishes.length << " bytes: " << (same ? "equal" : "DIFFERENT") << '\n' << std::flush;
 
   if (wishes.waits) std::cin.get();
   piece.reset();

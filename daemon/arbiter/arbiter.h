@@ -34,9 +34,9 @@ struct Limits {
 
 struct ArbiterSettings {
   Limits limits;
-  std::uint64_t first_id = 1;                   // of holdings and mappings; above all that were ever given out
-  std::set<std::string> backends;               // that a client may name
-  std::map<Address, LentPool> lent_pools = {};  // by earlier lives of p2pd
+  std::uint64_t first_id = 1;              // of holdings and mappings; above all that were ever given out
+  std::set<std::string> backends;          // that a client may name
+  std::map<Address, LentPool> lent_pools;  // by earlier lives of p2pd
 };
 
 class Arbiter {

@@ -95,7 +95,7 @@ void Arbiter::on(RequestId id, const Caller& caller, AllocatePeerMemory& command
 }
 
 void Arbiter::remember_who_has(const Mapping& mapping) {
-  state_.lent_pools.insert_or_assign(mapping.target->device, LentPool{*mapping.pool, mapping.owner.uid});
+  state_.lent_pools.insert_or_assign(mapping.target->device, LentPool{mapping.pool, mapping.owner.uid});
 }
 
 void Arbiter::drop_pools_of(const Address& device, RevokeReason reason) {

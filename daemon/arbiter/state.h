@@ -34,7 +34,7 @@ struct Target {
   std::optional<Access> access;
   bool is_forced = false;  // enabled although it holds the MSI-X table or pending bits
   enum class Phase : std::uint8_t { opening, enabled, disabling } phase = Phase::opening;
-  std::optional<std::uint64_t> pool = {};  // PeerMemory::pool: a kernel driver's memory; nothing: p2pd has the function open
+  std::optional<std::uint64_t> pool;  // PeerMemory::pool: a kernel driver's memory; nothing: p2pd has the function open
 };
 
 struct InitiatorOffer {
@@ -71,7 +71,7 @@ struct Mapping {
   Access access = Access::read_write;
   GrantPhase phase = GrantPhase::opening;
   bool has_own_lease = false;
-  std::optional<std::uint64_t> pool = {};  // of a kernel driver's memory
+  std::optional<std::uint64_t> pool;  // of a kernel driver's memory
 };
 
 struct State {

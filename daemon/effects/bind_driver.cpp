@@ -15,8 +15,8 @@ void Runner::Impl::change_driver(const Effect& effect,
       [this, effect](Outcome<void> outcome) { parts.post(DriverChanged{effect.request, effect.devices, std::move(outcome)}); });
 }
 
-void Runner::run(BindToVfio effect) { impl_->change_driver(effect, bind_to_vfio); }
+void Runner::run(const BindToVfio& effect) { impl_->change_driver(effect, bind_to_vfio); }
 
-void Runner::run(UnbindFromVfio effect) { impl_->change_driver(effect, unbind_from_vfio); }
+void Runner::run(const UnbindFromVfio& effect) { impl_->change_driver(effect, unbind_from_vfio); }
 
 }  // namespace p2pd
