@@ -66,7 +66,8 @@ TEST_F(ClientProgram, ListsFunctionsAsTheyAreInTheMachine) {
 TEST_F(ClientProgram, TellsWhatIsMissingUntilOperatorsHaveDoneIt) {
   const auto findings_of = [&](const std::string& subject) {
     std::vector<std::string> found;
-    for (const auto& finding : printed_json().at("findings"))
+    const auto document = printed_json();
+    for (const auto& finding : document.at("findings"))
       if (finding.at("subject") == subject) found.push_back(finding.at("found"));
     return found;
   };
@@ -78,7 +79,7 @@ TEST_F(ClientProgram, TellsWhatIsMissingUntilOperatorsHaveDoneIt) {
   ASSERT_EQ(run(0, {"offer", initiator}), 0) << printed();
   ASSERT_EQ(run(alice_uid, {"doctor", "--json"}), 0) << printed();
   EXPECT_THAT(findings_of("initiators"), testing::ElementsAre(initiator));
-  EXPECT_THAT(findings_of("targets"), testing::ElementsAre(target_bar));
+  EXPECT_THAT(findings_of("targets"), testing::ElementsAre(testing::StartsWith(target_bar)));
   EXPECT_THAT(findings_of("pairs"), testing::ElementsAre("1 of 1 reach their target"));
 }
 
