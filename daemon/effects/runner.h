@@ -57,8 +57,8 @@ class Runner {
   void run(LendPeerMemory effect);
   void run(EndPeerMemory effect);
   void run(Unmap effect);
-  void run(const BindToVfio& effect);
-  void run(const UnbindFromVfio& effect);
+  void run(BindToVfio effect);
+  void run(UnbindFromVfio effect);
   void run(const Tell& effect);
   void run(const StartDeadline& effect);
 

@@ -36,7 +36,7 @@ struct Runner::Impl {
   void mapped(MappingId mapping, std::optional<HoldingId> holding, Outcome<std::optional<Lease>> outcome);
   Worker& clearing_worker(HoldingId holding);
   template <class Effect>
-  void change_driver(const Effect& effect, Outcome<void> (*change)(const DriverPaths&, const std::vector<Address>&, bool));
+  void change_driver(Effect effect, Outcome<void> (*change)(const DriverPaths&, const std::vector<Address>&, bool));
   [[nodiscard]] static bool belongs_to(GrantId grant, std::optional<HoldingId> holding, GrantId going) {
     return grant == going || (holding && GrantId{*holding} == going);
   }
