@@ -5,7 +5,7 @@ A test that carries `shows(EVENT)` moved bytes first; then the event came, and t
 changed nothing and was caught by the IOMMU. docs/security.md says what the words of the table mean.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 BACK_ENDS = ("vfio-type1", "iommufd", "dma-buf", "p2pmem")
@@ -40,68 +40,55 @@ class Excuse:
 
     word: str
     reason: str
-    fits: Callable[[Cell], bool]
+    back_ends: Sequence[str] = BACK_ENDS
+    kernels: Sequence[str] = ()  # none: whichever
+    events: Sequence[str] = EVENTS
     # Where it is documented: words that docs/security.md has.
     document: str = ""
 
+    def fits(self, cell: Cell) -> bool:
+        return (
+            cell.back_end in self.back_ends
+            and cell.event in self.events
+            and (not self.kernels or cell.kernel in self.kernels)
+        )
+
+
+_P2PMEM, _IOMMUFD, _DMA_BUF, _TYPE1 = ["p2pmem"], ["iommufd"], ["dma-buf"], ["vfio-type1"]
+_UNPLUGS = ["acpi unplug", "pciehp unplug"]
+_BY_DRIVER = "ends with its driver, as by unbind"
+_OTHER_IMPORTERS = "exported, but nothing in the machine could import it: neither iommufd nor an RDMA device"
+_WHOLE_POOL = "the kernel's descriptor is of all that memory, and nothing takes it back but the end of the driver"
+_FAILS_OPEN = "type1 fails open: only p2pd could switch it off through VFIO, and does not while it is mapped"
 
 # The first that fits counts. Facts: what kernels are built with, and what the machines of `conftest.KINDS` are.
 EXCUSES = (
-    Excuse(
-        "n/a",
-        "Debian's 6.1 has no p2pdma",
-        lambda cell: cell.back_end == "p2pmem" and cell.kernel == "debian",
-    ),
-    Excuse(
-        "n/a",
-        "looked at with the kernel that Debian has for it",
-        lambda cell: cell.back_end == "p2pmem" and cell.kernel == "built",
-    ),
+    Excuse("n/a", "Debian's 6.1 has no p2pdma", _P2PMEM, ["debian"]),
+    Excuse("n/a", "looked at with the kernel that Debian has for it", _P2PMEM, ["built"]),
     Excuse(
         "n/a",
         "memory of a kernel driver, which resets and switches off as it sees fit",
-        lambda cell: cell.back_end == "p2pmem" and cell.event in ("reset", "decode off"),
+        _P2PMEM,
+        events=["reset", "decode off"],
     ),
-    Excuse(
-        "n/a",
-        "ends with its driver, as by unbind",
-        lambda cell: cell.back_end == "p2pmem" and cell.event.endswith("unplug"),
-    ),
+    Excuse("n/a", _BY_DRIVER, _P2PMEM, events=_UNPLUGS),
     Excuse(
         "cooperative",
-        "the kernel's descriptor is of all that memory, and nothing takes it back but the end of the driver",
-        lambda cell: cell.back_end == "p2pmem" and cell.event != "unbind",
+        _WHOLE_POOL,
+        _P2PMEM,
+        events=[event for event in EVENTS if event != "unbind"],
         document="Memory that a kernel driver registered: no.",
     ),
-    Excuse(
-        "n/a",
-        "Debian's kernels have no iommufd",
-        lambda cell: cell.back_end == "iommufd" and cell.kernel in ("debian", "newest"),
-    ),
-    Excuse(
-        "n/a",
-        "vfio-pci exports no dma-buf before Linux 6.19",
-        lambda cell: cell.back_end == "dma-buf" and cell.kernel == "debian",
-    ),
-    Excuse(
-        "n/a",
-        "exported, but nothing in the machine could import it: neither iommufd nor an RDMA device",
-        lambda cell: cell.back_end == "dma-buf" and cell.kernel == "newest",
-    ),
-    Excuse(
-        "n/a",
-        "the machine of this kernel plugs by pciehp",
-        lambda cell: cell.event == "acpi unplug" and cell.kernel in ("debian", "built"),
-    ),
-    Excuse(
-        "n/a",
-        "the machine of this kernel plugs by ACPI",
-        lambda cell: cell.event == "pciehp unplug" and cell.kernel == "newest",
-    ),
+    Excuse("n/a", "Debian's kernels have no iommufd", _IOMMUFD, ["debian", "newest"]),
+    Excuse("n/a", "vfio-pci exports no dma-buf before Linux 6.19", _DMA_BUF, ["debian"]),
+    Excuse("n/a", _OTHER_IMPORTERS, _DMA_BUF, ["newest"]),
+    Excuse("n/a", "the machine of this kernel plugs by pciehp", BACK_ENDS, ["debian", "built"], ["acpi unplug"]),
+    Excuse("n/a", "the machine of this kernel plugs by ACPI", BACK_ENDS, ["newest"], ["pciehp unplug"]),
     Excuse(
         "cooperative",
-        "type1 fails open: only p2pd could switch it off through VFIO, and does not while it is mapped",
-        lambda cell: cell.back_end == "vfio-type1" and cell.event == "decode off",
+        _FAILS_OPEN,
+        _TYPE1,
+        events=["decode off"],
         document="`vfio-type1` fails open: a BAR that is reset, switched off or given to another driver stays mapped",
     ),
 )
